@@ -1,0 +1,93 @@
+"""How the admin looks and how one finds one's way: by task, not by app."""
+
+from os import environ
+
+from django.urls import reverse_lazy
+
+
+def page(title: str, icon: str, name: str, permission: str | None = None) -> dict:
+    entry = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+    if permission:
+        entry["permission"] = lambda request: request.user.has_perm(permission)
+    return entry
+
+
+UNFOLD = {
+    "SITE_TITLE": "Dripline",
+    "SITE_HEADER": "Dripline",
+    "SITE_SUBHEADER": "Campaigns that people are glad to get",
+    "SITE_SYMBOL": "water_drop",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "config.navigation.environment",
+    "DASHBOARD_CALLBACK": "reports.start.fill",
+    "STYLES": [],
+    "SCRIPTS": [],
+    "COMMAND": {"search_models": False, "show_history": False},
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": [
+            {"items": [page("Start", "home", "index")]},
+            {
+                "title": "Audience",
+                "separator": True,
+                "items": [
+                    page("Contacts", "group", "contacts_contact_changelist", "contacts.view_contact"),
+                    page("Companies", "domain", "contacts_company_changelist", "contacts.view_company"),
+                    page("Tags", "sell", "contacts_tag_changelist", "contacts.view_tag"),
+                    page("Addresses", "alternate_email", "contacts_address_changelist", "contacts.view_address"),
+                ],
+            },
+            {
+                "title": "Campaigns",
+                "separator": True,
+                "items": [
+                    page("Sequences", "linear_scale", "campaigns_campaign_changelist", "campaigns.view_campaign"),
+                    page("People inside", "directions_walk", "automation_enrollment_changelist", "automation.view_enrollment"),
+                ],
+            },
+            {
+                "title": "Messages",
+                "separator": True,
+                "items": [
+                    page("Templates", "draft", "campaigns_emailtemplate_changelist", "campaigns.view_emailtemplate"),
+                    page("Messages", "outgoing_mail", "campaigns_message_changelist", "campaigns.view_message"),
+                    page("Topics", "topic", "contacts_topic_changelist", "contacts.view_topic"),
+                    page("Caught mail", "mark_email_unread", "campaigns_caughtmail_changelist", "campaigns.view_caughtmail"),
+                ],
+            },
+            {
+                "title": "Insights",
+                "separator": True,
+                "items": [
+                    page("Events", "bolt", "events_event_changelist", "events.view_event"),
+                    page("Event types", "category", "events_eventtyperow_changelist", "events.view_eventtyperow"),
+                    page("Rejected events", "report", "events_rejectedevent_changelist", "events.view_rejectedevent"),
+                ],
+            },
+            {
+                "title": "Settings",
+                "separator": True,
+                "collapsible": True,
+                "items": [
+                    page("Site", "settings", "ops_sitesettings_changelist", "ops.view_sitesettings"),
+                    page("Sources", "input", "ops_source_changelist", "ops.view_source"),
+                    page("API keys", "key", "ops_apikey_changelist", "ops.view_apikey"),
+                    page("Team", "badge", "ops_user_changelist", "ops.view_user"),
+                    page("Roles", "shield_person", "auth_group_changelist", "auth.view_group"),
+                    page("Jobs", "pending_actions", "ops_job_changelist", "ops.view_job"),
+                    page("Workers", "monitor_heart", "ops_heartbeat_changelist", "ops.view_heartbeat"),
+                    page("Audit log", "history", "admin_logentry_changelist", "admin.view_logentry"),
+                    page("Background tasks", "manufacturing", "django_q_schedule_changelist", "django_q.view_schedule"),
+                ],
+            },
+        ],
+    },
+}
+
+
+def environment(request) -> list[str] | None:
+    """A badge in the corner that says when this is a demo."""
+    return ["Demo", "info"] if environ.get("DEMO") else None
