@@ -124,6 +124,7 @@ class Embedded:
         if self._watchdog and self._is_free("lock"):
             with suppress(subprocess.TimeoutExpired):
                 self._watchdog.wait(STOP_SECONDS)
+            shutil.rmtree(self._sockets, ignore_errors=True)
         self._watchdog = None
 
     # --- joining a server that runs, or taking the right to start one ---
@@ -167,7 +168,7 @@ class Embedded:
         self._clear_remains()
         if not (self.home / "data").exists():
             create_cluster(self.home, install, self.account, NAME, fsync=self.fsync)
-        sockets = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=SOCKET_PARENT))
+        self._sockets = sockets = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=SOCKET_PARENT))
         self.account.give(sockets)
         self._spawn(install, sockets, lock)
         lock.close()  # from here on only the server holds it

@@ -183,9 +183,11 @@ def test_a_pid_file_naming_a_living_stranger_does_not_stop_it(data_dir, server):
 
 def test_a_killed_watchdog_does_not_keep_it_from_stopping(data_dir, server, monkeypatch):
     monkeypatch.setattr("lib.postgres.STOP_SECONDS", 0.5)
+    sockets = socket_folder(server.url)
     server._watchdog.kill()
     server.stop()
     assert not processes_of(server.home)
+    assert not sockets.exists()
 
 
 def test_a_server_that_cannot_start_says_why(data_dir):
