@@ -4,3 +4,25 @@ from django.apps import AppConfig
 class AutomationConfig(AppConfig):
     name = "automation"
     verbose_name = "Automation"
+
+    def ready(self):
+        from automation import advancing, engine, panels, uniting
+        from automation.kinds.email import EmailKind
+        from automation.kinds.leave import LeaveKind
+        from automation.kinds.wait import WaitKind
+        from campaigns import doors
+        from campaigns.step_kinds import STEP_KINDS
+        from contacts.merging import merge_steps
+        from ops import work
+
+        for kind in (EmailKind(), WaitKind(), LeaveKind()):
+            STEP_KINDS.register(kind.key, kind)
+        doors.occupancy.register("enrollments", engine.occupancy)
+        doors.on_published.register("follow", engine.follow)
+        doors.on_resumed.register("spread", engine.spread_overdue)
+        doors.on_archived.register("exit", engine.exit_everyone)
+        doors.on_settled.register("wake", engine.wake)
+        merge_steps.register("enrollments", uniting.unite)
+        work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, advancing.advance))
+        work.SWEEPS.register("refusals", engine.forget_refusals)
+        panels.register()

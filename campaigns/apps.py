@@ -4,3 +4,15 @@ from django.apps import AppConfig
 class CampaignsConfig(AppConfig):
     name = "campaigns"
     verbose_name = "Campaigns"
+
+    def ready(self):
+        from campaigns import catcher, claiming, merging, panels, sending, settling
+        from contacts.merging import merge_steps
+        from ops import work
+
+        panels.register()
+        merge_steps.register("messages", merging.move)
+        work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))
+        work.register(work.Queue("settled", "Settled mail", settling.is_due, settling.announce))
+        work.SWEEPS.register("message leases", claiming.take_back)
+        work.SWEEPS.register("caught mail", catcher.forget_old)

@@ -245,7 +245,8 @@ class Message(models.Model):
     fence = models.PositiveIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Times a claim of it alone was lost.")
     deferrals = models.PositiveSmallIntegerField(default=0, help_text="Times the receiving server said: later.")
-    claimed_alone = models.BooleanField(default=False)
+    alone = models.BooleanField(default=False, help_text="A lease of it ran out: claim it by itself.")
+    resent = models.BooleanField(default=False, help_text="A transactional one is handed over once more when unknown.")
 
     message_id = models.CharField("Message-ID", max_length=200, blank=True)
     consent_record = models.ForeignKey("contacts.ConsentRecord", models.SET_NULL, null=True, related_name="+")

@@ -137,6 +137,14 @@ EVENT_PIPELINE = [
 ]
 
 # --- Work: django-q2 is the bell and the hands, never the memory ---------------------------------------
+# Which queue makes work for which: a task goes on with those, without waiting for the bell.
+WORK_FEEDS = {
+    "changes": ["enrollments"],
+    "enrollments": ["mail"],
+    "mail": ["settled"],
+    "settled": ["enrollments", "changes"],
+    "merges": ["changes"],
+}
 WORKER_PROCESSES = read("WORKER_PROCESSES", env.int, 2, "it is a small number such as 2.")
 Q_CLUSTER = {
     "name": "dripline",
@@ -150,7 +158,7 @@ Q_CLUSTER = {
     "ack_failures": True,
     "catch_up": False,
     "save_limit": -1,
-    "poll": 0.2,
+    "poll": 0.1,
     "label": "Background work",
 }
 

@@ -1,0 +1,79 @@
+"""People inside campaigns, in the admin: who is where, why, and what comes next."""
+
+from django.contrib import admin
+from django.contrib.admin import RelatedOnlyFieldListFilter
+from unfold.decorators import display
+
+from automation.models import Enrollment
+from campaigns.document import NotADocument, parse
+from campaigns.message_admin import link_to
+from campaigns.pages import found, page
+from campaigns.publishing import describe
+from contacts.admin import ids_found
+from lib import clock
+from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
+
+COLOURS = {
+    "Under way": "info", "Waiting for its mail to be sent": "info", "Parked after a fault": "danger",
+    "Finished": "success", "Left early": "",
+}
+LONGEST_PATH = 300
+
+
+@admin.register(Enrollment)
+class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
+    list_display = ["who", "campaign", "state_badge", "goes_on", "entered", "left"]
+    list_display_links = ["who"]
+    list_select_related = ["contact__address", "campaign"]
+    list_filter = ["state", ("campaign", RelatedOnlyFieldListFilter)]
+    search_fields = ["contact__name"]
+    search_help_text = "the beginning of a name, an e-mail address or an id"
+    ordering = ["-id"]
+    empty_icon = "directions_walk"
+    empty_title = "Nobody is inside a sequence yet"
+    empty_sentence = "Somebody enters as soon as a sequence is active and they do what lets people in."
+    entered = moment("entered_at", "entered")
+    left = moment("left_at", "left", empty="")
+    goes_on = moment("due_at", "goes on", empty="")
+
+    def get_search_results(self, request, queryset, search_term):
+        term = search_term.strip()
+        return (queryset.filter(contact__in=ids_found(term)) if term else queryset), False
+
+    @display(description="Who")
+    def who(self, enrollment):
+        return enrollment.contact
+
+    @display(description="State", label=COLOURS)
+    def state_badge(self, enrollment):
+        return enrollment.get_state_display()
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"title": "People inside", **(extra_context or {})})
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("contact__address", "campaign", "version")
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        enrollment = found(self, request, object_id)
+        visits = enrollment.visits.select_related("message").order_by("-id")[:LONGEST_PATH]
+        return page(
+            self, request, "automation/enrollment.html", str(enrollment), enrollment,
+            enrollment=enrollment, visits=list(visits)[::-1], coming=steps_to_come(enrollment), now=clock.now(),
+            contact_link=link_to(enrollment.contact), campaign_link=link_to(enrollment.campaign),
+        )
+
+
+def steps_to_come(enrollment: Enrollment) -> list[str]:
+    """The steps ahead in words, along the usual way of the enrollment's version; none for who is out."""
+    if enrollment.state not in Enrollment.INSIDE or enrollment.arm == "holdout":
+        return []
+    try:
+        document = parse(enrollment.version.document)
+    except NotADocument:
+        return []
+    words, step = [], document.step(enrollment.step_uid)
+    while step and len(words) < len(document.steps):  # a way may lead back
+        words.append(describe(step))
+        step = document.step(step.next.get("done") or "")
+    return words

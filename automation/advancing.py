@@ -1,0 +1,180 @@
+"""Advancing: due enrollments take their steps, in batches grouped by step.
+
+Everything here is database work, done in the transaction that claims the enrollments. The campaign
+is locked against change for that long (FOR SHARE), so pausing and publishing wait for a batch, and a
+batch never mixes two versions.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Min
+
+from automation.models import Enrollment, Visit
+from automation.moving import Move, save_moves, skip_sentence
+from campaigns.document import Document, StepDoc, parse
+from campaigns.models import Campaign, Version
+from campaigns.step_kinds import STEP_KINDS, Done, Exit, Outcome, Wait
+from lib.due import work_off
+from segments import conditions
+
+BATCH = 500
+MAX_STEPS_TAKEN = 10_000
+ROUNDS = 50
+
+
+def is_due(now: datetime) -> bool:
+    return Enrollment.objects.filter(campaign__in=_running(), due_at__lte=now).exists()
+
+
+def _running():
+    return Campaign.objects.running().values("pk")
+
+
+def advance(now: datetime, limit: int = BATCH) -> int:
+    """Advance one batch of one campaign, the one that waits longest; returns how many enrollments."""
+    for campaign_id in _campaigns_with_due_work(now):
+        with transaction.atomic():
+            handled = _advance_campaign(campaign_id, now, limit)
+        if handled:
+            return handled
+    return 0
+
+
+def _campaigns_with_due_work(now: datetime) -> Iterable[int]:
+    oldest = (
+        Enrollment.objects.filter(due_at__lte=now)
+        .filter(campaign__in=_running())
+        .values("campaign_id")
+        .annotate(oldest=Min("due_at"))
+        .order_by("oldest")
+    )
+    return [row["campaign_id"] for row in oldest]
+
+
+def _advance_campaign(campaign_id: int, now: datetime, limit: int) -> int:
+    campaign = _share_locked(campaign_id)
+    if campaign is None:
+        return 0
+    rows = list(
+        Enrollment.objects.filter(campaign_id=campaign_id).claim(now, limit).select_related("contact__address")
+    )
+    work_off(rows, lambda batch: Round(campaign, batch, now).run(), lambda row, fault: park(row, fault, now))
+    return len(rows)
+
+
+def _share_locked(campaign_id: int) -> Campaign | None:
+    """The campaign, held as it is until the transaction ends; None where it does not run any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM campaigns_campaign WHERE id = %s AND state IN ('active', 'draining') FOR SHARE SKIP LOCKED",
+            [campaign_id],
+        )
+        if not cursor.fetchone():
+            return None
+    return Campaign.objects.select_related("live").get(pk=campaign_id)
+
+
+def park(enrollment: Enrollment, fault: Exception, now: datetime) -> None:
+    """Out of the way until a person releases it; the others go on."""
+    Enrollment.objects.filter(pk=enrollment.pk).update(
+        state=Enrollment.State.PARKED, due_at=None, reason="fault", explanation=f"{type(fault).__name__}: {fault}"[:400]
+    )
+
+
+class Round:
+    """A batch of enrollments of one campaign, moved step by step until none of them is due any more."""
+
+    def __init__(self, campaign: Campaign, enrollments: Sequence[Enrollment], now: datetime):
+        self.campaign, self.enrollments, self.now = campaign, enrollments, now
+        self.documents: dict[int, Document] = {}
+        if campaign.live:
+            self.documents[campaign.live_id] = parse(campaign.live.document)
+        self.visits: dict[int, Visit] = {}
+        self.occurrences: dict[tuple[int, str], int] = defaultdict(int)
+
+    def run(self) -> None:
+        self._read_versions()
+        self._read_visits()
+        moving = list(self.enrollments)
+        for _ in range(ROUNDS):
+            if not moving:
+                return
+            moving = self._one_round(moving)
+        # The rest stay due: the next batch goes on with them.
+
+    def _read_versions(self) -> None:
+        missing = {row.version_id for row in self.enrollments} - set(self.documents)
+        for version in Version.objects.filter(pk__in=missing) if missing else ():
+            self.documents[version.pk] = parse(version.document)
+
+    def _read_visits(self) -> None:
+        ids = [row.pk for row in self.enrollments]
+        for visit in Visit.objects.filter(enrollment_id__in=ids).select_related("message"):
+            self.occurrences[visit.enrollment_id, visit.step_uid] += 1
+            if visit.left_at is None:
+                self.visits[visit.enrollment_id] = visit
+
+    def _one_round(self, moving: list[Enrollment]) -> list[Enrollment]:
+        """Every moving enrollment takes one step; returns those that are still due."""
+        groups: dict[tuple[int, str], list[Enrollment]] = defaultdict(list)
+        for row in moving:
+            groups[row.version_id, row.step_uid].append(row)
+        moves: list[Move] = []
+        for (version_id, uid), rows in groups.items():
+            step = self.documents[version_id].step(uid)
+            if step is None:
+                exit_ = Exit("Its step is no longer part of the campaign.", "step_removed")
+                moves += [Move(row, self.visits.get(row.pk), exit_) for row in rows]
+            else:
+                moves += self._take(step, rows)
+        save_moves(moves, self.documents, self.now)
+        for move in moves:
+            if move.leaves_step:
+                self.visits.pop(move.enrollment.pk, None)
+            elif move.visit:
+                self.visits[move.enrollment.pk] = move.visit
+        return [move.enrollment for move in moves if move.is_due]
+
+    def _take(self, step: StepDoc, rows: list[Enrollment]) -> list[Move]:
+        entering = [row for row in rows if row.pk not in self.visits]
+        skipping = self._skipping(step, entering)
+        visits = []
+        for row in rows:
+            visit = self.visits.get(row.pk) or self._new_visit(step, row)
+            visit.enrollment, visit.step = row, step  # type: ignore[attr-defined]
+            visits.append(visit)
+        moves = [
+            Move(visit.enrollment, visit, Done(skip_sentence(step), arm="skipped"))
+            for visit in visits
+            if visit.enrollment.pk in skipping
+        ]
+        running = [visit for visit in visits if visit.enrollment.pk not in skipping]
+        outcomes = STEP_KINDS[step.kind].run(running, self.now) if running else []
+        return moves + [
+            Move(visit.enrollment, visit, self._within_limits(visit, outcome))
+            for visit, outcome in zip(running, outcomes, strict=True)
+        ]
+
+    def _within_limits(self, visit: Visit, outcome: Outcome) -> Outcome:
+        visit.enrollment.steps_taken += 1
+        if visit.enrollment.steps_taken > MAX_STEPS_TAKEN and not isinstance(outcome, Wait):
+            return Exit("It took too many steps: the campaign goes in circles.", "too_many_steps")
+        return outcome
+
+    def _skipping(self, step: StepDoc, entering: list[Enrollment]) -> set[int]:
+        """Those for whom the step's condition does not hold; asked of the database, in one query."""
+        if not step.only_if or not entering:
+            return set()
+        ids = {row.pk for row in entering}
+        matching = conditions.matching(Enrollment.objects.filter(pk__in=ids), step.only_if, self.now)
+        return ids - set(matching.values_list("pk", flat=True))
+
+    def _new_visit(self, step: StepDoc, row: Enrollment) -> Visit:
+        self.occurrences[row.pk, step.uid] += 1
+        return Visit(
+            enrollment=row, version_id=row.version_id, step_uid=step.uid, kind=step.kind,
+            occurrence=self.occurrences[row.pk, step.uid], entered_at=self.now,
+        )

@@ -1,0 +1,64 @@
+"""What campaigns ask of and tell the engine, through `campaigns.doors`."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Max, Min, Value
+from django.db.models.functions import Mod
+
+from automation.enrolling import leave
+from automation.models import Enrollment, Refusal, Visit
+from campaigns.doors import Waiting
+from campaigns.models import Campaign, Message, Version
+
+AT_ONCE = 500
+SPREAD_MINUTES = 15
+KEEP_REFUSALS = timedelta(days=90)
+
+
+def occupancy(campaign: Campaign) -> dict[str, Waiting]:
+    """Who is inside, by step."""
+    rows = (
+        Enrollment.objects.active().filter(campaign=campaign).values("step_uid")
+        .annotate(count=Count("pk"), due_from=Min("due_at"), due_to=Max("due_at"))
+    )
+    return {row["step_uid"]: Waiting(row["count"], row["due_from"], row["due_to"]) for row in rows}
+
+
+def follow(campaign: Campaign, version: Version, now: datetime) -> None:
+    """People inside use the new version from their next step on; their due times stay."""
+    Enrollment.objects.active().filter(campaign=campaign).update(version=version)
+
+
+def spread_overdue(campaign: Campaign, now: datetime) -> None:
+    """After a pause: a few run now, many are spread over 15 minutes, the oldest no sooner than the others."""
+    overdue = Enrollment.objects.filter(campaign=campaign, due_at__lt=now)
+    if overdue.count() > AT_ONCE:
+        minutes = Mod(F("pk"), Value(SPREAD_MINUTES)) * Value(timedelta(minutes=1))
+        later = ExpressionWrapper(Value(now) + minutes, output_field=DateTimeField())
+        overdue.update(due_at=later)
+
+
+def exit_everyone(campaign: Campaign, now: datetime) -> None:
+    """An archived campaign holds nobody."""
+    inside = Enrollment.objects.active().filter(campaign=campaign).values_list("pk", flat=True)
+    leave(list(inside), "archived", "The campaign was archived.", now)
+
+
+def wake(messages: Sequence[Message], now: datetime) -> None:
+    """Their message is settled: the enrollments go on with its outcome."""
+    visits = Visit.objects.filter(message__in=[message.pk for message in messages], left_at=None)
+    held = Enrollment.objects.filter(pk__in=visits.values("enrollment_id"), state=Enrollment.State.HELD)
+    ids = list(held.select_for_update().order_by("pk").values_list("pk", flat=True))
+    Enrollment.objects.filter(pk__in=ids).update(state=Enrollment.State.ACTIVE, due_at=now)
+
+
+def forget_refusals(now: datetime) -> None:
+    Refusal.objects.filter(at__lt=now - KEEP_REFUSALS).delete()
+
+
+def release(enrollment: Enrollment, now: datetime) -> None:
+    """A person lets a parked enrollment try again."""
+    Enrollment.objects.filter(pk=enrollment.pk, state=Enrollment.State.PARKED).update(
+        state=Enrollment.State.ACTIVE, due_at=now, reason="", explanation=""
+    )

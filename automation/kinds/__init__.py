@@ -1,0 +1,1 @@
+"""The step kinds: one class a file, registered in `automation.apps`."""

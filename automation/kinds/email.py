@@ -1,0 +1,71 @@
+"""Send e-mail: one message to each, and then the way that its outcome names."""
+
+from datetime import timedelta
+
+from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
+from campaigns.queueing import new_message, queue
+from campaigns.step_kinds import Done, StepKind, Wait
+from contacts.models import Topic
+
+LONGEST_LATENESS = 24 * 30
+
+
+class EmailKind(StepKind):
+    key, label, icon = "email", "Send e-mail", "mail"
+
+    def problems(self, config):
+        found = []
+        template = EmailTemplate.objects.filter(pk=_number(config.get("template"))).first()
+        if template is None:
+            found.append("Choose the e-mail to send.")
+        elif not template.compiled:
+            found.append(f"Open the template “{template}” and save it: it has not been checked yet.")
+        hours = config.get("lateness_hours", DEFAULT_LATENESS_HOURS)
+        if not isinstance(hours, int) or not 1 <= hours <= LONGEST_LATENESS:
+            found.append(f"Say from how many hours on the mail is too late: 1 to {LONGEST_LATENESS}.")
+        return found
+
+    def references(self, config):
+        return [("template", str(config["template"]))]
+
+    def describe(self, config):
+        name = EmailTemplate.objects.filter(pk=_number(config.get("template"))).values_list("name", flat=True).first()
+        return f"send “{name}”" if name else "send an e-mail"
+
+    def run(self, visits, now):
+        begun = [visit for visit in visits if not visit.message_id]
+        messages = self._messages(begun, now)
+        queue(messages)
+        for visit, message in zip(begun, messages, strict=True):
+            visit.message = message
+        return [self._outcome(visit.message) for visit in visits]
+
+    def _messages(self, visits, now):
+        if not visits:
+            return []
+        step = visits[0].step
+        template = EmailTemplate.objects.get(pk=step.config["template"])
+        lateness = timedelta(hours=step.config.get("lateness_hours", DEFAULT_LATENESS_HOURS))
+        campaign = visits[0].enrollment.campaign
+        topic = Topic.objects.filter(key=campaign.live.document.get("topic") or "").first()
+        return [self._message(visit, template, lateness, topic, now) for visit in visits]
+
+    def _message(self, visit, template, lateness, topic, now):
+        row = visit.enrollment
+        return new_message(
+            key=f"visit:{row.pk}:{visit.step_uid}:{visit.occurrence}", contact=row.contact, template=template,
+            campaign=row.campaign, version_id=row.version_id, step_uid=visit.step_uid, topic=topic,
+            now=now, scheduled=row.due_at, lateness=lateness, hops=row.hops,
+            data={"event": {**row.data, "type": row.event_type, "at": row.event_at.isoformat() if row.event_at else None}},
+        )
+
+    def _outcome(self, message: Message):
+        if message.settled_at is None:
+            return Wait(f"“{message.template}” is on its way to {message.address}.", None)
+        if message.outcome == Message.Outcome.SENT:
+            return Done(f"“{message.template}” was sent to {message.address}.", arm="sent")
+        return Done(f"“{message.template}” was not sent: {message.reason or message.get_outcome_display()}", arm=message.outcome)
+
+
+def _number(value):
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else None

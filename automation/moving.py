@@ -1,0 +1,106 @@
+"""What outcomes do to visits and enrollments, written in sets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from automation.models import Enrollment, Visit
+from campaigns.document import Document, StepDoc
+from campaigns.step_kinds import Done, Exit, Outcome, Wait
+from segments import conditions
+
+UPDATE_ENROLLMENTS = """
+UPDATE automation_enrollment AS e SET state = n.state, step_uid = n.step_uid, due_at = n.due_at, left_at = n.left_at,
+    reason = n.reason, explanation = n.explanation, steps_taken = n.steps_taken
+FROM jsonb_to_recordset(%s) AS n(id bigint, state text, step_uid text, due_at timestamptz, left_at timestamptz,
+    reason text, explanation text, steps_taken int)
+WHERE e.id = n.id
+"""
+
+UPDATE_VISITS = """
+UPDATE automation_visit AS v SET left_at = n.left_at, arm = n.arm, explanation = n.explanation, facts = n.facts
+FROM jsonb_to_recordset(%s) AS n(id bigint, left_at timestamptz, arm text, explanation text, facts jsonb)
+WHERE v.id = n.id
+"""
+
+
+@dataclass
+class Move:
+    """One enrollment, the visit it makes, and what came of it."""
+
+    enrollment: Enrollment
+    visit: Visit | None
+    outcome: Outcome
+
+    @property
+    def leaves_step(self) -> bool:
+        return not isinstance(self.outcome, Wait)
+
+    @property
+    def is_due(self) -> bool:
+        return self.leaves_step and self.enrollment.state == Enrollment.State.ACTIVE
+
+
+def skip_sentence(step: StepDoc) -> str:
+    return f"Skipped: it is only for those for whom {conditions.sentence(step.only_if, 'enrollment')}."[:400]
+
+
+def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datetime) -> None:
+    """Three queries: new visits, changed visits, enrollments."""
+    for move in moves:
+        _apply(move, documents[move.enrollment.version_id], now)
+    visits = [move.visit for move in moves if move.visit]
+    changed = [visit for visit in visits if visit.pk]
+    Visit.objects.bulk_create([visit for visit in visits if not visit.pk])
+    if changed:
+        _execute(UPDATE_VISITS, [_fields(visit, "id", "left_at", "arm", "explanation", "facts") for visit in changed])
+    rows = [
+        _fields(move.enrollment, "id", "state", "step_uid", "due_at", "left_at", "reason", "explanation", "steps_taken")
+        for move in moves
+    ]
+    _execute(UPDATE_ENROLLMENTS, rows)
+
+
+def _execute(sql: str, rows: list[dict]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [Jsonb(rows)])
+
+
+def _fields(row, *names: str) -> dict:
+    values = {name: getattr(row, name) for name in names}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _apply(move: Move, document: Document, now: datetime) -> None:
+    enrollment, visit, outcome = move.enrollment, move.visit, move.outcome
+    if visit:
+        visit.explanation, visit.facts = outcome.explanation[:400], outcome.facts or visit.facts
+    if isinstance(outcome, Wait):
+        enrollment.state = Enrollment.State.ACTIVE if outcome.until else Enrollment.State.HELD
+        enrollment.due_at = outcome.until
+        return
+    if visit:
+        visit.left_at, visit.arm = now, "exit" if isinstance(outcome, Exit) else outcome.arm
+    if isinstance(outcome, Exit):
+        _leave(enrollment, Enrollment.State.EXITED, outcome.reason, outcome.explanation, now)
+    else:
+        _follow(enrollment, outcome, document, now)
+
+
+def _follow(enrollment: Enrollment, outcome: Done, document: Document, now: datetime) -> None:
+    step = document.step(enrollment.step_uid)
+    arms = step.next if step else {}
+    target = arms[outcome.arm] if outcome.arm in arms else arms.get("done")
+    if target is None:
+        _leave(enrollment, Enrollment.State.FINISHED, "", "It took the last step.", now)
+    else:
+        # `due_at` stays what it was: a mail's lateness counts from when it should have gone out.
+        enrollment.state, enrollment.step_uid = Enrollment.State.ACTIVE, target
+
+
+def _leave(enrollment: Enrollment, state: str, reason: str, explanation: str, now: datetime) -> None:
+    enrollment.state, enrollment.due_at, enrollment.left_at = state, None, now
+    enrollment.reason, enrollment.explanation = reason, explanation[:400]

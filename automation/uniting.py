@@ -1,0 +1,47 @@
+"""Merge: the older enrollment survives, the other exits `merged`; history moves to the survivor."""
+
+from datetime import datetime
+
+from automation.enrolling import leave
+from automation.models import Assignment, Enrollment, Refusal
+
+
+def unite(winner_id: int, loser_id: int, now: datetime) -> None:
+    """A merge step: enrollments, assignments and refusals of the loser become the winner's."""
+    _leave_younger(winner_id, loser_id, now)
+    _yield_once(winner_id, loser_id)
+    Enrollment.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
+    _assignments(winner_id, loser_id)
+    Refusal.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
+
+
+def _leave_younger(winner_id: int, loser_id: int, now: datetime) -> None:
+    """Of two enrollments inside the same campaign under the same key, the younger leaves."""
+    inside = Enrollment.objects.active().filter(contact_id__in=[winner_id, loser_id]).order_by("entered_at", "pk")
+    seen: set[tuple[int, str]] = set()
+    younger = []
+    for row in inside:
+        if (row.campaign_id, row.entry_key) in seen:
+            younger.append(row.pk)
+        seen.add((row.campaign_id, row.entry_key))
+    leave(younger, "merged", "The contact was merged with another one that was already inside.", now)
+
+
+def _yield_once(winner_id: int, loser_id: int) -> None:
+    """`once` counts the two as one from now on; the rows of both stay as history, so only the older is marked."""
+    both = Enrollment.objects.filter(contact_id__in=[winner_id, loser_id], once=True).order_by("entered_at", "pk")
+    seen: set[tuple[int, str]] = set()
+    later = []
+    for row in both:
+        if (row.campaign_id, row.entry_key) in seen:
+            later.append(row.pk)
+        seen.add((row.campaign_id, row.entry_key))
+    Enrollment.objects.filter(pk__in=later).update(once=False)
+
+
+def _assignments(winner_id: int, loser_id: int) -> None:
+    """A merge moves nobody who is already assigned: the winner's choices stand."""
+    kept = Assignment.objects.filter(contact_id=winner_id).values_list("campaign_id", "name")
+    for campaign_id, name in kept:
+        Assignment.objects.filter(contact_id=loser_id, campaign_id=campaign_id, name=name).delete()
+    Assignment.objects.filter(contact_id=loser_id).update(contact_id=winner_id)

@@ -1,0 +1,91 @@
+"""Claims on messages: a lease and a fence, because the outside world is called in between.
+
+The lease is measured by the database's clock. The fence advances with every claim and guards every
+later write, so a worker that comes back from the dead changes nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from campaigns.models import Campaign, Message
+
+LEASE_SECONDS = 60
+MOST_LONE_ATTEMPTS = 3
+
+# Only messages of running campaigns, and those of none (tests, API), are ready.
+CLAIM = """
+UPDATE campaigns_message SET state = 'leased', fence = fence + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+WHERE id IN (
+    SELECT m.id FROM campaigns_message m LEFT JOIN campaigns_campaign c ON c.id = m.campaign_id
+    WHERE m.state = 'queued' AND m.due_at <= %(now)s AND m.alone = %(alone)s
+      AND (m.campaign_id IS NULL OR c.state IN ('active', 'draining'))
+    ORDER BY m.due_at LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED
+)
+RETURNING id
+"""
+
+
+def is_due(now: datetime) -> bool:
+    running = Q(campaign=None) | Q(campaign__state__in=[Campaign.State.ACTIVE, Campaign.State.DRAINING])
+    return Message.objects.filter(running, state=Message.State.QUEUED, due_at__lte=now).exists()
+
+
+def claim(now: datetime, limit: int) -> list[Message]:
+    """Lease up to `limit` ready messages; one whose lease ran out before is claimed alone."""
+    return _claim(now, limit, alone=False) or _claim(now, 1, alone=True)
+
+
+def _claim(now: datetime, limit: int, alone: bool) -> list[Message]:
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"now": now, "limit": limit, "alone": alone, "lease": LEASE_SECONDS})
+        ids = [pk for (pk,) in cursor.fetchall()]
+    return list(
+        Message.objects.filter(pk__in=ids)
+        .select_related("contact", "address", "template", "campaign")
+        .order_by("due_at", "pk")
+    )
+
+
+def renew(messages: Sequence[Message]) -> None:
+    """Hold the leases of messages that are still waiting for their turn in a slow batch."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE campaigns_message SET lease_until = clock_timestamp() + make_interval(secs => %s) "
+            "WHERE id = ANY(%s) AND state = 'leased'",
+            [LEASE_SECONDS, [message.pk for message in messages]],
+        )
+
+
+def take_back(now: datetime) -> int:
+    """What a dead worker held: leased messages are ready again, those being handed over are unknown.
+
+    Only leases lost while claimed alone count as attempts; after three the message is parked. A
+    marketing message that may have been accepted is never mailed again by itself; a transactional one
+    is, once, under the same Message-ID.
+    """
+    lost = Message.objects.filter(lease_until__lt=Now())
+    parked = lost.filter(state=Message.State.LEASED, alone=True, attempts__gte=MOST_LONE_ATTEMPTS - 1).update(
+        state=Message.State.PARKED, attempts=F("attempts") + 1, due_at=None, lease_until=None, fence=F("fence") + 1,
+        reason="Three attempts to send it ended with the worker's death.",
+    )
+    again = lost.filter(state=Message.State.LEASED, alone=True).update(
+        state=Message.State.QUEUED, attempts=F("attempts") + 1, lease_until=None, fence=F("fence") + 1
+    )
+    again += lost.filter(state=Message.State.LEASED).update(
+        state=Message.State.QUEUED, alone=True, lease_until=None, fence=F("fence") + 1
+    )
+    sending = lost.filter(state=Message.State.SENDING)
+    again += sending.filter(purpose=Message.Purpose.TRANSACTIONAL, resent=False).update(
+        state=Message.State.QUEUED, resent=True, alone=True, due_at=now, lease_until=None, fence=F("fence") + 1
+    )
+    unknown = sending.update(
+        state=Message.State.UNKNOWN, outcome=Message.Outcome.UNKNOWN, lease_until=None, settled_at=now,
+        fence=F("fence") + 1,
+        reason="The worker died while the message was being handed over, so it may or may not have arrived.",
+    )
+    return parked + again + unknown

@@ -1,0 +1,60 @@
+"""Messages before they are sent: made in sets, settled at once where nothing can be sent."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from campaigns.models import Campaign, EmailTemplate, Message
+from contacts.addresses import address_ids, normalise
+from contacts.models import Address, Contact
+from lib.durations import in_words
+from lib.ids import uuid7
+from ops import work
+
+
+def new_message(
+    *, key: str, contact: Contact, template: EmailTemplate, now: datetime, scheduled: datetime | None = None,
+    lateness: timedelta | None = None, campaign: Campaign | None = None, **fields,
+) -> Message:
+    """A message that is queued, or settled where there is no address or it is too late. Not saved: see `queue`."""
+    purpose = Message.Purpose.TRANSACTIONAL if template.transactional else Message.Purpose.MARKETING
+    message = Message(
+        id=uuid7(now), key=key, contact=contact, address=contact.address, template=template, campaign=campaign,
+        created_at=now, due_at=now, **{"purpose": purpose, **fields},
+    )
+    scheduled = scheduled or now
+    if lateness is not None:
+        message.stale_after = scheduled + lateness
+    if contact.address_id is None:
+        _settle(message, Message.Outcome.NO_ADDRESS, "The contact has no e-mail address.", now)
+    elif message.stale_after and now > message.stale_after:
+        late = in_words(now - scheduled)
+        _settle(message, Message.Outcome.STALE, f"It was due {late} earlier, which is more than the limit of {in_words(lateness)}.", now)
+    return message
+
+
+def _settle(message: Message, outcome: str, reason: str, now: datetime) -> None:
+    message.state, message.outcome, message.reason = Message.State.NOT_SENT, outcome, reason
+    message.due_at, message.settled_at, message.announced = None, now, True
+
+
+def queue(messages: Sequence[Message]) -> None:
+    """Write them, in one query. A key that exists already is an error: nothing is sent twice."""
+    Message.objects.bulk_create(messages)
+
+
+def queue_test(template: EmailTemplate, contact, to_email: str, user, now: datetime) -> Message:
+    """Send a template, filled with a contact's values, to an address of the team; nothing is counted."""
+    normal = normalise(to_email)
+    with transaction.atomic():
+        address = Address.objects.get(pk=address_ids([normal], now)[normal])
+        message = new_message(
+            key=f"test:{uuid.uuid4().hex}", contact=contact, template=template, now=now, purpose=Message.Purpose.TEST
+        )
+        message.address, message.state, message.outcome, message.reason = address, Message.State.QUEUED, "", ""
+        message.due_at, message.settled_at, message.announced = now, None, False
+        queue([message])
+        work.poke("mail")
+    return message

@@ -1,0 +1,189 @@
+"""Sending: claim → consent → render → hand over → settle.
+
+What is survived: a worker that dies at any moment. Until the mark `sending` is committed nothing has
+been accepted, and the message is sent later; the mark is the last act before the final dot (or the
+HTTP request). A worker that dies between the two leaves `unknown`: shown to a person, settled by the
+provider's webhook. What is not survived: a server that accepts a message and forgets it. That is
+accepted because no sender can know.
+
+On one connection the outcome of message i is committed together with the mark of message i + 1.
+Unsubscribing and marking lock the same Address row, so no mark commits after an unsubscribe.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import local
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from campaigns import settling
+from campaigns.claiming import LEASE_SECONDS, claim, renew
+from campaigns.delivery import Outcome
+from campaigns.liquid import Aborted, RenderFailed
+from campaigns.models import Message, MessageBody
+from campaigns.rendering import Mail, mail, message_id, render
+from campaigns.transports import Transport, transport_from
+from contacts import consent
+from contacts.models import Address, ContactTag
+from ops import work
+from ops.models import SiteSettings
+
+log = structlog.get_logger(__name__)
+BATCH = 200
+FEW = 10
+
+
+def send_due(now: datetime) -> int:
+    """Send one batch of what is due; returns how many messages were claimed."""
+    if SiteSettings.get().sending_stopped_at:
+        return 0
+    messages = claim(now, BATCH)
+    if not messages:
+        return 0
+    shares = _shares(messages)
+    if len(shares) == 1:
+        _ways.batch(shares[0], now)
+    else:
+        list(_pool().map(lambda share: _ways.batch(share, now), shares))
+    return len(messages)
+
+
+def _shares(messages: list[Message]) -> list[list[Message]]:
+    """One share per connection; a handful is not worth several."""
+    count = 1 if len(messages) <= FEW else min(settings.MAIL_CONNECTIONS, len(messages))
+    return [messages[start::count] for start in range(count)]
+
+
+class _Ways(local):
+    """The kept connection of each thread."""
+
+    def __init__(self) -> None:
+        self.url, self.transport = "", None
+
+    def batch(self, messages: list[Message], now: datetime) -> None:
+        Batch(messages, self.way(), now).send()
+
+    def way(self) -> Transport:
+        if self.transport is None or self.url != settings.EMAIL_URL:
+            self.close()
+            self.url, self.transport = settings.EMAIL_URL, transport_from(settings.EMAIL_URL)
+        return self.transport
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+        self.transport = None
+
+
+_ways = _Ways()
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def _pool() -> ThreadPoolExecutor:
+    """The threads of this process; django-q2 forks its workers, so they are made after the fork."""
+    pid = os.getpid()
+    if pid not in _pools:
+        _pools.clear()
+        _pools[pid] = ThreadPoolExecutor(settings.MAIL_CONNECTIONS, "mail")
+    return _pools[pid]
+
+
+class Batch:
+    """Leased messages on their way over one connection."""
+
+    def __init__(self, messages: Sequence[Message], transport: Transport, now: datetime):
+        self.messages, self.transport, self.now = list(messages), transport, now
+        self.site = SiteSettings.get()
+        self.settled_here: list[settling.Result] = []
+        self.bodies: dict = {}
+        self.renewed = time.monotonic()
+
+    def send(self) -> None:
+        self._settle_what_may_not_go()
+        self.tags = self._read_tags()
+        self.transport.send_all(self._mails(), self._commit)
+        self._commit([], None)
+
+    def _settle_what_may_not_go(self) -> None:
+        """Early, so that nothing is rendered in vain; it is asked again under the lock, just before the dot."""
+        verdicts = {message.pk: verdict for message, verdict in self._verdicts(self.messages)}
+        results = [
+            settling.refused(message, verdicts[message.pk], self.now)
+            for message in self.messages
+            if not verdicts[message.pk].allowed
+        ]
+        results += [
+            settling.too_late(message, self.now)
+            for message in self.messages
+            if verdicts[message.pk].allowed and message.stale_after and self.now > message.stale_after
+        ]
+        settling.settle(results, self.now)
+        gone = {result.message.pk for result in results}
+        self.messages = [message for message in self.messages if message.pk not in gone]
+
+    def _verdicts(self, messages: Sequence[Message]) -> Iterator[tuple[Message, consent.Verdict]]:
+        groups: dict[tuple[int | None, bool], list[Message]] = {}
+        for message in messages:
+            groups.setdefault((message.topic_id, message.purpose != Message.Purpose.MARKETING), []).append(message)
+        for (topic_id, exempt), members in groups.items():
+            found = consent.verdicts({m.address_id for m in members if m.address_id}, topic_id, exempt, self.now)
+            gone = consent.Verdict(False, "no_address", "The contact has no e-mail address.")
+            for message in members:
+                yield message, found.get(message.address_id, gone)
+
+    def _read_tags(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        rows = ContactTag.objects.filter(contact_id__in={m.contact_id for m in self.messages})
+        for contact_id, name in rows.order_by("tag__name").values_list("contact_id", "tag__name"):
+            found.setdefault(contact_id, []).append(name)
+        return found
+
+    def _mails(self) -> Iterator[Mail]:
+        """Rendered one by one as the connection is ready for them; who cannot be rendered is settled with the next commit."""
+        while self.messages:
+            work.beat()
+            message = self.messages.pop(0)
+            try:
+                rendered = render(message, self.tags.get(message.contact_id, []), self.site)
+            except (RenderFailed, Aborted) as fault:
+                self.settled_here.append(settling.not_written(message, fault))
+                continue
+            message.message_id = message.message_id or message_id(message, self.site)
+            message.links = rendered.links
+            self.bodies[message.pk] = MessageBody(
+                message=message, subject=rendered.subject, html=rendered.html, text=rendered.text, kept_from=self.now
+            )
+            yield mail(message, rendered, self.site, self.now, ref=message)
+
+    def _commit(self, outcomes: list[Outcome], following: Mail | None) -> bool:
+        """Record what happened and mark the next message as being sent, in one transaction."""
+        message: Message | None = following.ref if following else None
+        results = [settling.result_of(outcome, self.now) for outcome in outcomes] + self.settled_here
+        self.settled_here = []
+        if not results and message is None:
+            return False
+        with transaction.atomic():
+            marked = message is not None and self._mark(message, results)
+            settling.settle(results, self.now, self.bodies)
+        self._renew()
+        return marked
+
+    def _mark(self, message: Message, results: list) -> bool:
+        """The compare-and-set, under the lock on the address; False where the message must not go."""
+        list(Address.objects.filter(pk=message.address_id).select_for_update(no_key=True))
+        [(_, verdict)] = self._verdicts([message])
+        if not verdict.allowed:
+            results.append(settling.refused(message, verdict, self.now))
+            return False
+        message.consent_record_id = verdict.consent_record_id
+        return settling.mark_sending(message, LEASE_SECONDS)
+
+    def _renew(self) -> None:
+        if time.monotonic() - self.renewed > LEASE_SECONDS / 3:
+            self.renewed = time.monotonic()
+            renew(self.messages)

@@ -1,0 +1,154 @@
+"""Queues of due work, and the tasks that work them off.
+
+A queue is rows with `due_at` in some app's table; here it is only named, with the question "is
+anything due?" and the verb that works off one batch. django-q2 runs `work` as its tasks: few and
+long, each draining batches for at most 45 s. Losing django-q2's tables loses nothing.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from lib import clock
+from lib.registry import Registry
+from ops.models import Heartbeat
+
+log = structlog.get_logger(__name__)
+TASK_SECONDS = 45
+BEAT_SECONDS = 2
+STALE_BEAT = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One kind of due work: `is_due(now)`, and `work(now) -> rows handled` for one batch."""
+
+    key: str
+    label: str
+    is_due: Callable[[datetime], bool]
+    work: Callable[[datetime], int]
+
+
+QUEUES: Registry[Queue] = Registry("queue")
+SWEEPS: Registry[Callable[[datetime], object]] = Registry("sweep")
+"""What is looked after every minute whether anything is due or not: leases, partitions, old rows."""
+
+
+def register(queue: Queue) -> None:
+    QUEUES.register(queue.key, queue)
+
+
+def poke(key: str) -> None:
+    """Ask a worker to drain the queue. Inside a transaction it counts only once that commits."""
+    async_task("ops.work.run", key, task_name=key, group=key)
+
+
+def run(key: str, seconds: float = TASK_SECONDS) -> int:
+    """Drain a queue, then those it makes work for, in batches, for at most `seconds`; returns the rows handled.
+
+    settings.WORK_FEEDS says which queue makes work for which: the same task goes on with them, without
+    waiting for the bell.
+    """
+    until, total = time.monotonic() + seconds, 0
+    pending = [key]
+    while pending and time.monotonic() < until:
+        current = pending.pop(0)
+        handled = _drain(QUEUES[current], until)
+        total += handled
+        if handled:
+            pending += [fed for fed in settings.WORK_FEEDS.get(current, []) if fed not in pending]
+    for unfinished in pending:
+        poke(unfinished)
+    return total
+
+
+def _drain(queue: Queue, until: float) -> int:
+    total, beat = 0, Beat(queue.key)
+    try:
+        while time.monotonic() < until:
+            beat()
+            handled = queue.work(clock.now())
+            total += handled
+            if not handled:
+                return total
+        poke(queue.key)
+        return total
+    finally:
+        beat.rest()
+
+
+def worker_name() -> str:
+    """Host and process group: what is restarted together has one name."""
+    return f"{socket.gethostname()}:{os.getpgid(0)}"
+
+
+class Beat:
+    """The heartbeat of one task: written at most every two seconds, between transactions."""
+
+    current: "Beat | None" = None
+
+    def __init__(self, role: str):
+        self.role, self.last = role, 0.0
+        Beat.current = self
+
+    def __call__(self, force: bool = False, note: str = "busy") -> None:
+        if (force or time.monotonic() - self.last >= BEAT_SECONDS) and not connection.in_atomic_block:
+            self.last = time.monotonic()
+            sign(self.role, note)
+
+    def rest(self) -> None:
+        self(force=True, note="idle")
+        Beat.current = None
+
+
+def beat() -> None:
+    """Called between transactions by work that takes long: “I am alive”."""
+    if Beat.current:
+        Beat.current()
+
+
+def sign(role: str, note: str = "", worker: str | None = None) -> None:
+    """Write a sign of life, by the database's clock."""
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(worker=worker or worker_name(), role=role, beat_at=Now(), note=note)],
+        update_conflicts=True,
+        unique_fields=["worker", "role"],
+        update_fields=["beat_at", "note"],
+    )
+
+
+def sweep() -> None:
+    """Every minute, by django-q2's clock: leases, partitions, old rows; then whatever is due gets a task."""
+    now = clock.now()
+    for name, look_after in SWEEPS.items():
+        try:
+            look_after(now)
+        except Exception:  # one sweep that fails must not keep the others from running
+            log.exception("sweep.failed", sweep=name)
+    for key in due_queues(now):
+        poke(key)
+
+
+def due_queues(now: datetime) -> list[str]:
+    return [queue.key for queue in QUEUES if queue.is_due(now)]
+
+
+def waiting_tasks() -> int:
+    """Tasks that django-q2 has not begun."""
+    return OrmQ.objects.filter(lock__lte=Now()).count()
+
+
+def busy(worker: str) -> set[str]:
+    """The queues that a task of this worker is draining, as far as its heartbeats say."""
+    fresh = Heartbeat.objects.filter(worker=worker, note="busy", beat_at__gt=Now() - STALE_BEAT)
+    return set(fresh.values_list("role", flat=True))
