@@ -32,3 +32,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server := config.stash.get(EMBEDDED, None):
         server.stop()
         shutil.rmtree(server.data_dir, ignore_errors=True)
+
+
+# Seconds of work that a folder of tests may cost; together they must fit ten minutes on two cores.
+BUDGETS = {"stories": 300, "browser": 240, "config": 120}
+USUAL_BUDGET = 90
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """What each folder of tests cost, against its budget."""
+    spent = _seconds_per_suite(terminalreporter.stats)
+    terminalreporter.section("seconds per suite")
+    for suite, seconds in sorted(spent.items()):
+        budget = BUDGETS.get(suite, USUAL_BUDGET)
+        remark = "  OVER BUDGET: make its slowest tests cheaper" if seconds > budget else ""
+        terminalreporter.line(f"{suite:<14} {seconds:6.1f} of {budget}{remark}")
+
+
+def _seconds_per_suite(stats: dict) -> dict[str, float]:
+    spent: dict[str, float] = {}
+    for report in (report for reports in stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport):
+            _tests, *folders, _file = Path(report.nodeid.split("::")[0]).parts
+            suite = folders[0] if folders else "tests"
+            spent[suite] = spent.get(suite, 0.0) + report.duration
+    return spent
