@@ -41,7 +41,7 @@ check: $(DEV) ## Style, types, templates, layers, migrations, packages
 	@echo "Templates (djlint)";                  $(VENV)/bin/djlint --quiet --lint templates
 	@echo "Layers (import-linter)";              $(VENV)/bin/lint-imports > $(VENV)/layers.log || { cat $(VENV)/layers.log; exit 1; }
 	@echo "System checks (Django)";              $(CHECK) manage.py check --fail-level WARNING
-	@echo "Models without a migration (Django)"; $(CHECK) manage.py makemigrations --check --dry-run --verbosity 0
+	@echo "Models without a migration (Django)"; $(CHECK) manage.py makemigrations --check --dry-run
 	@echo "Migrations (migration linter)";       $(CHECK) -m config.lint_migrations
 	@echo "Packages fit together (pip)";         $(RUN) -m pip check > /dev/null || $(RUN) -m pip check
 

@@ -28,7 +28,9 @@ def has_errors() -> bool:
     from django_migration_linter import MigrationLinter
 
     ours = [app.label for app in apps.get_app_configs() if Path(app.path).parent == ROOT]
-    linter = MigrationLinter(str(ROOT), include_apps=ours, ignore_initial_migrations=True, no_cache=True)
+    linter = MigrationLinter(
+        str(ROOT), include_apps=ours, ignore_initial_migrations=True, no_cache=True, quiet=["ok", "ignore"]
+    )
     linter.lint_all_migrations()
     linter.print_summary()
     return linter.has_errors
