@@ -14,8 +14,12 @@ LANES = 256
 
 
 def _name() -> Trim:
-    first_and_last = Concat(Coalesce(KT("attributes__first_name"), Value("")), Value(" "), Coalesce(KT("attributes__last_name"), Value("")))
+    first_and_last = Concat(_text("first_name"), Value(" "), _text("last_name"), output_field=models.TextField())
     return Trim(Coalesce(KT("attributes__name"), first_and_last))
+
+
+def _text(key: str) -> Coalesce:
+    return Coalesce(KT(f"attributes__{key}"), Value("", output_field=models.TextField()))
 
 
 class Address(models.Model):

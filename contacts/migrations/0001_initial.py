@@ -3,7 +3,6 @@
 import django.contrib.postgres.indexes
 import django.db.models.fields.json
 import django.db.models.functions.comparison
-import django.db.models.functions.math
 import django.db.models.functions.text
 import lib.clock
 from django.db import migrations, models
@@ -21,7 +20,6 @@ class Migration(migrations.Migration):
             name='Change',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lane', models.GeneratedField(db_persist=True, expression=django.db.models.functions.math.Mod(models.F('contact_id'), models.Value(256)), output_field=models.SmallIntegerField())),
                 ('kind', models.CharField(choices=[('event', 'Event'), ('attributes', 'Attributes'), ('tags', 'Tags'), ('company', 'Company'), ('consent', 'Consent'), ('merged', 'Merged')], max_length=10)),
                 ('names', models.JSONField(default=list, help_text='What was written: attribute paths, tags.')),
                 ('event_id', models.UUIDField(null=True)),
@@ -73,7 +71,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('attributes', models.JSONField(blank=True, default=dict)),
-                ('name', models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Trim(django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('name', 'attributes'), django.db.models.functions.text.Concat(django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('first_name', 'attributes'), models.Value('')), models.Value(' '), django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('last_name', 'attributes'), models.Value(''))))), output_field=models.TextField())),
+                ('name', models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Trim(django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('name', 'attributes'), django.db.models.functions.text.Concat(django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('first_name', 'attributes'), models.Value('', output_field=models.TextField())), models.Value(' '), django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('last_name', 'attributes'), models.Value('', output_field=models.TextField())), output_field=models.TextField()))), output_field=models.TextField())),
                 ('timezone', models.CharField(blank=True, help_text="Such as Europe/Paris; empty: the site's.", max_length=64, verbose_name='time zone')),
                 ('is_test', models.BooleanField(default=False, help_text='Stays out of reports.', verbose_name='test contact')),
                 ('fence', models.PositiveIntegerField(default=0, help_text='Advances with a merge, so that work in hand stops.')),

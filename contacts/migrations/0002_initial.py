@@ -2,6 +2,7 @@
 
 import django.contrib.postgres.indexes
 import django.db.models.deletion
+import django.db.models.functions.math
 import django.db.models.functions.text
 from django.db import migrations, models
 
@@ -60,6 +61,11 @@ class Migration(migrations.Migration):
             model_name='change',
             name='contact',
             field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contacts.contact'),
+        ),
+        migrations.AddField(  # computed from the contact, so it comes after it
+            model_name='change',
+            name='lane',
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.math.Mod(models.F('contact_id'), models.Value(256)), output_field=models.SmallIntegerField()),
         ),
         migrations.AddField(
             model_name='contacttag',
