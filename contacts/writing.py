@@ -1,0 +1,252 @@
+"""Writing about contacts by hand or by API: attributes, tags, e-mail, time zone. Each tells the pipeline.
+
+Every verb takes many contacts, needs a fixed number of queries and returns how many of them it changed;
+nothing is written about a contact that is as wanted already. (Events come in through events.recording.)
+"""
+
+import zoneinfo
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+from contacts import addresses
+from contacts.models import Change, Contact, ContactTag, Identity, Tag
+from lib import clean_json
+from ops.models import Source
+
+MAX_PATH_LENGTH, MAX_SIZE = 128, 64_000
+OWN_COLUMNS = {"email", "timezone", "tags", "id", "user_id"}  # kept in places of their own
+
+
+class NotWritable(ValueError):
+    """Says in one sentence what cannot be written, and what to do; `field` names it."""
+
+    def __init__(self, sentence: str, field: str = ""):
+        super().__init__(sentence)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Upsert:
+    """What to write about one contact; None leaves a thing as it is."""
+
+    attributes: Mapping[str, Any] | None = None
+    add_tags: Collection[str] = ()
+    remove_tags: Collection[str] = ()
+    email: str | None = None  # "" takes the address away
+    timezone: str | None = None
+
+
+@transaction.atomic
+def upsert(contact_id: int, wanted: Upsert, now: datetime, source: Source | None = None) -> None:
+    """Write everything that is named, or nothing; raises NotWritable."""
+    if wanted.email is not None:
+        set_email([contact_id], wanted.email, now, source)
+    if wanted.timezone is not None:
+        set_timezone([contact_id], wanted.timezone, now, source)
+    if wanted.attributes:
+        set_attributes([contact_id], wanted.attributes, now, source)
+    add_tags([contact_id], wanted.add_tags, now, source)
+    remove_tags([contact_id], wanted.remove_tags, now, source)
+
+
+@transaction.atomic
+def contact_for_user(user_id: str, now: datetime) -> tuple[int, bool]:
+    """Contact with this user id, made if need be: its id, and whether it is new."""
+    user_id = _identity_text(user_id)
+    known = Identity.objects.filter(kind=Identity.Kind.USER, value=user_id)
+    if found := known.values_list("contact_id", flat=True).first():
+        return found, False
+    contact = Contact.objects.create(created_at=now, updated_at=now)
+    identity = Identity(kind=Identity.Kind.USER, value=user_id, contact=contact, created_at=now)
+    Identity.objects.bulk_create([identity], ignore_conflicts=True)
+    owner = known.values_list("contact_id", flat=True).get()
+    if owner != contact.pk:  # another request was faster
+        contact.delete()
+    return owner, owner == contact.pk
+
+
+@transaction.atomic
+def set_attributes(
+    contact_ids: Iterable[int], values: Mapping[str, Any], now: datetime, source: Source | None = None
+) -> int:
+    """Set attributes by dotted path (`subscription.plan`); None takes one away. Raises NotWritable."""
+    wanted = _checked_values(values)
+    return _change(contact_ids, lambda contact: _set_paths(contact, wanted), now, source)
+
+
+def set_email(contact_ids: Iterable[int], email: str, now: datetime, source: Source | None = None) -> int:
+    """Give contacts an address, or with "" none; consent stays with the old address. Raises NotWritable."""
+    try:
+        wanted = addresses.normalise(email) if email.strip() else None
+    except addresses.NotAnAddress as fault:
+        raise NotWritable(str(fault), "email") from fault
+    with transaction.atomic():
+        address_id = addresses.address_ids([wanted], now)[wanted] if wanted else None
+        return _change(contact_ids, _setter("address_id", address_id, "email"), now, source)
+
+
+@transaction.atomic
+def set_timezone(contact_ids: Iterable[int], name: str, now: datetime, source: Source | None = None) -> int:
+    """Give contacts a time zone such as Europe/Paris, or with "" the site's. Raises NotWritable."""
+    if name and name not in zoneinfo.available_timezones():
+        raise NotWritable(f"“{name[:64]}” is not a time zone; write one such as Europe/Paris.", "timezone")
+    return _change(contact_ids, _setter("timezone", name, "timezone"), now, source)
+
+
+@transaction.atomic
+def add_tags(
+    contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None
+) -> int:
+    """Put tags on contacts; unknown ones are made. Raises NotWritable."""
+    wanted = sorted({_tag_name(name) for name in names})
+    if not wanted:
+        return 0
+    Tag.objects.bulk_create([Tag(name=name) for name in wanted], ignore_conflicts=True)
+    tags = dict(Tag.objects.filter(name__in=wanted).values_list("pk", "name"))
+    keys = _locked_ids(contact_ids)
+    worn = set(ContactTag.objects.filter(contact__in=keys, tag__in=tags).values_list("contact_id", "tag_id"))
+    missing = [(key, tag) for key in keys for tag in sorted(tags) if (key, tag) not in worn]
+    rows = [ContactTag(contact_id=key, tag_id=tag, added_at=now) for key, tag in missing]
+    ContactTag.objects.bulk_create(rows, ignore_conflicts=True)
+    return _announce_tags(((key, tags[tag]) for key, tag in missing), now, source)
+
+
+@transaction.atomic
+def remove_tags(
+    contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None
+) -> int:
+    """Take tags off contacts."""
+    if not names:
+        return 0
+    worn = ContactTag.objects.filter(contact__in=_locked_ids(contact_ids), tag__name__in=list(names))
+    gone = list(worn.values_list("pk", "contact_id", "tag__name"))
+    ContactTag.objects.filter(pk__in=[pk for pk, _, _ in gone]).delete()
+    return _announce_tags(((key, name) for _, key, name in gone), now, source)
+
+
+# --- one change, many contacts ---
+
+Write = Callable[[Contact], list[str]]
+
+
+def _change(contact_ids: Iterable[int], write: Write, now: datetime, source: Source | None) -> int:
+    """Apply `write`, which returns the names of what it wrote; save and announce those it changed."""
+    rows = Contact.objects.filter(pk__in=_sorted(contact_ids)).order_by("pk").select_for_update(no_key=True)
+    written = {contact: names for contact in rows if (names := write(contact))}
+    for contact in written:
+        contact.updated_at = now
+    Contact.objects.bulk_update(written, ["attributes", "address", "timezone", "updated_at"])
+    _announce(Change.Kind.ATTRIBUTES, {contact.pk: names for contact, names in written.items()}, now, source)
+    return len(written)
+
+
+def _setter(column: str, value: Any, name: str) -> Write:
+    def write(contact: Contact) -> list[str]:
+        if getattr(contact, column) == value:
+            return []
+        setattr(contact, column, value)
+        return [name]
+
+    return write
+
+
+def _set_paths(contact: Contact, values: Mapping[str, Any]) -> list[str]:
+    tree = contact.attributes
+    written = [path for path, value in values.items() if _set_path(tree, path.split("."), value)]
+    if written and len(orjson.dumps(tree)) > MAX_SIZE:
+        sentence = f"A contact's attributes take at most {MAX_SIZE // 1000} KB; remove some first."
+        raise NotWritable(sentence, "attributes")
+    return written
+
+
+def _set_path(tree: dict[str, Any], path: list[str], value: Any) -> bool:
+    """Write one value into the tree, making the way to it; whether that changed anything."""
+    key, *rest = path
+    if not rest:
+        if value is None:
+            return tree.pop(key, None) is not None
+        # JSON tells 1 from true, Python does not.
+        same = key in tree and type(tree[key]) is type(value) and tree[key] == value
+        tree[key] = value
+        return not same
+    inner = tree.get(key)
+    if not isinstance(inner, dict):
+        if value is None:
+            return False
+        inner = tree[key] = {}
+    return _set_path(inner, rest, value)
+
+
+def _locked_ids(contact_ids: Iterable[int]) -> list[int]:
+    """The contacts that exist, held so that a merge does not pass us by."""
+    rows = Contact.objects.filter(pk__in=_sorted(contact_ids)).order_by("pk")
+    return list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def _sorted(contact_ids: Iterable[int]) -> list[int]:
+    return sorted(set(contact_ids))
+
+
+def _announce_tags(pairs: Iterable[tuple[int, str]], now: datetime, source: Source | None) -> int:
+    names: dict[int, list[str]] = {}
+    for key, name in pairs:
+        names.setdefault(key, []).append(name)
+    Contact.objects.filter(pk__in=names).update(updated_at=now)
+    return _announce(Change.Kind.TAGS, names, now, source)
+
+
+def _announce(kind: str, names: Mapping[int, list[str]], now: datetime, source: Source | None) -> int:
+    Change.objects.bulk_create(
+        Change(contact_id=key, kind=kind, names=said, source=source, due_at=now)
+        for key, said in names.items()
+    )
+    return len(names)
+
+
+# --- what may be written ---
+
+
+def _checked_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    for path in values:
+        _check_path(path)
+    try:
+        return clean_json.clean(dict(values))
+    except clean_json.Unclean as fault:
+        raise NotWritable(str(fault), "attributes") from fault
+
+
+def _check_path(path: str) -> None:
+    field = f"attributes.{path[:60]}"
+    if path in OWN_COLUMNS:
+        raise NotWritable(f"“{path}” is not an attribute; send it beside “attributes”, not inside.", field)
+    parts = path.split(".")
+    too_long = len(path) > MAX_PATH_LENGTH or len(parts) >= clean_json.MAX_DEPTH
+    if too_long or not all(part.strip() for part in parts):
+        sentence = f"“{path[:60]}” is not an attribute's name; write one such as plan or subscription.plan."
+        raise NotWritable(sentence, field)
+
+
+def _tag_name(name: str) -> str:
+    name = _clean_text(name, "tags").strip()
+    if not name or len(name) > 80:
+        raise NotWritable("A tag is a text of 1 to 80 characters.", "tags")
+    return name
+
+
+def _identity_text(user_id: str) -> str:
+    user_id = _clean_text(user_id, "user_id")
+    if not user_id.strip() or len(user_id) > 255:
+        raise NotWritable("A user id is a text of 1 to 255 characters.", "user_id")
+    return user_id
+
+
+def _clean_text(text: Any, field: str) -> str:
+    try:
+        return clean_json.clean(text if isinstance(text, str) else str(text))
+    except clean_json.Unclean:
+        raise NotWritable("A text contains a character that cannot be stored; remove it.", field)
