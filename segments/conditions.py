@@ -1,0 +1,171 @@
+"""The condition language: one tree, one evaluator (SQL), one sentence. docs/conditions.md describes it.
+
+A tree is {"all": […]}, {"any": […]}, {"not": {…}} or a leaf; nothing, {} and {"all": []} mean everyone.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
+
+from segments.leaves import LEAVES, SUBJECTS, Problem, Scope, joined_path, kind_of
+from segments.sql import Sql, complement, joined
+
+__all__ = ["InvalidCondition", "Problem", "compiled", "matching", "paths", "sentence", "typed", "validate"]
+
+MAX_DEPTH, MAX_NODES, MAX_PROBLEMS = 20, 1_000, 50
+GROUPS = {"all": "AND", "any": "OR", "not": ""}
+Tree = dict[str, Any] | None
+
+
+class InvalidCondition(ValueError):
+    """A condition that cannot be evaluated; `problems` says where and why."""
+
+    def __init__(self, problems: list[Problem]):
+        super().__init__(problems[0].sentence)
+        self.problems = problems
+
+
+def validate(tree: object, subject: str, event_type: str | None = None) -> list[Problem]:
+    """What is wrong with a tree of any shape, in plain sentences: empty if nothing is. Never raises."""
+    return _checked(tree, Scope(SUBJECTS[subject], event_type=event_type, asks_database=True))
+
+
+def compiled(tree: Tree, subject: str, now: datetime, event_type: str | None = None) -> Combinable:
+    """The tree as an expression for `filter()`, `When()` or `annotate()`; raises InvalidCondition.
+
+    Dates are compared with `now`, days are those of its time zone. The complement is `~compiled(…)`.
+    """
+    scope = Scope(SUBJECTS[subject], now, event_type)
+    if problems := _checked(tree, scope):
+        raise InvalidCondition(problems)
+    return _expression(tree, scope)
+
+
+def matching(queryset: QuerySet, tree: Tree, now: datetime) -> QuerySet:
+    """The contacts, events or enrollments of the queryset for which the tree is true; one query."""
+    return queryset.filter(compiled(tree, queryset.model._meta.model_name, now))
+
+
+def sentence(tree: Tree, subject: str, event_type: str | None = None) -> str:
+    """Half a sentence, such as: their plan is “pro” and their age is at least 18. Raises InvalidCondition."""
+    scope = Scope(SUBJECTS[subject], event_type=event_type)
+    if problems := _checked(tree, scope):
+        raise InvalidCondition(problems)
+    return _sentence(tree, scope)
+
+
+def paths(tree: Tree) -> list[str]:
+    """The fields that a tree reads, each once, in their order."""
+    return list(dict.fromkeys(path for leaf in _leaves(tree) for path in LEAVES[_key(leaf)].paths(leaf)))
+
+
+def typed(tree: Tree, subject: str, event_type: str | None = None) -> Tree:
+    """A valid tree with the types of the event type's properties written into it.
+
+    To be stored: a later change of the event type then does not change what the tree means.
+    """
+    return _typed(tree, Scope(SUBJECTS[subject], event_type=event_type))
+
+
+def is_empty(tree: object) -> bool:
+    return tree is None or tree == {} or tree == {"all": []}
+
+
+# --- walking ---
+
+
+def _checked(tree: object, scope: Scope) -> list[Problem]:
+    return list(islice(_problems(tree, "", 1, scope, iter(range(MAX_NODES))), MAX_PROBLEMS))
+
+
+def _problems(node: Any, path: str, depth: int, scope: Scope, places: Iterator[int]) -> Iterator[Problem]:
+    if next(places, None) is None:
+        yield Problem(path, f"The condition has more than {MAX_NODES:,} parts; split it up.")
+    elif is_empty(node):
+        return
+    elif not isinstance(node, dict):
+        yield Problem(path, "This is no condition; write a field with a comparison, or a group of “all”.")
+    elif not GROUPS.keys() & node.keys():
+        yield from _leaf_problems(node, path, scope)
+    elif len(node) > 1:
+        yield Problem(path, "A group stands alone; put “all”, “any” and “not” inside each other.")
+    elif depth > MAX_DEPTH:
+        yield Problem(path, f"The condition is nested more than {MAX_DEPTH} levels deep; make it flatter.")
+    else:
+        yield from _group_problems(node, path, depth, scope, places)
+
+
+def _group_problems(
+    node: dict, path: str, depth: int, scope: Scope, places: Iterator[int]
+) -> Iterator[Problem]:
+    word, content = next(iter(node.items()))
+    here = joined_path(path, word)
+    if word == "not":
+        yield from _problems(content, here, depth + 1, scope, places)
+    elif not isinstance(content, list):
+        yield Problem(here, f"“{word}” needs a list of conditions.")
+    elif not content and word == "any":
+        yield Problem(here, "“any” holds no condition, so nobody would match; add one or remove the group.")
+    else:
+        for number, child in enumerate(content):
+            yield from _problems(child, f"{here}[{number}]", depth + 1, scope, places)
+
+
+def _leaf_problems(leaf: dict, path: str, scope: Scope) -> Iterator[Problem]:
+    if kind := kind_of(leaf):
+        yield from kind.problems(leaf, path, scope)
+    else:
+        yield Problem(path, "A condition is not complete; choose a field, such as contact.plan.")
+
+
+def _expression(node: Tree, scope: Scope) -> Combinable:
+    if node is None or is_empty(node):
+        return Sql("TRUE")
+    if "not" in node:
+        return complement(_expression(node["not"], scope))
+    if (word := _key(node)) in GROUPS:
+        return joined(GROUPS[word], [_expression(child, scope) for child in node[word]])
+    return LEAVES[word].expression(node, scope)
+
+
+def _sentence(node: Tree, scope: Scope, inside: bool = False) -> str:
+    if node is None or is_empty(node):
+        return "everyone"
+    if "not" in node:
+        return f"it is not true that {_sentence(node['not'], scope, inside=True)}"
+    if (word := _key(node)) not in GROUPS:
+        return LEAVES[word].sentence(node, scope)
+    parts = [_sentence(child, scope, inside=len(node[word]) > 1) for child in node[word]]
+    text = {"all": " and ", "any": " or "}[word].join(parts)
+    return f"({text})" if inside and len(parts) > 1 else text
+
+
+def _typed(node: Tree, scope: Scope) -> Tree:
+    if node is None or is_empty(node):
+        return node
+    if "not" in node:
+        return {"not": _typed(node["not"], scope)}
+    if (word := _key(node)) in GROUPS:
+        return {word: [_typed(child, scope) for child in node[word]]}
+    return LEAVES[word].typed(node, scope)
+
+
+def _key(node: dict) -> str:
+    """The group's word, or the kind of the leaf."""
+    return next(word for word in (*GROUPS, *(key for key, _ in LEAVES.items())) if word in node)
+
+
+def _leaves(node: Any, depth: int = 0) -> Iterator[dict]:
+    """Every leaf; what is no condition, or too deep to be one, is passed over."""
+    if not isinstance(node, dict) or depth > MAX_DEPTH:
+        return
+    for word in GROUPS.keys() & node.keys():
+        children = node[word] if isinstance(node[word], list) else [node[word]]
+        for child in children:
+            yield from _leaves(child, depth + 1)
+    if not GROUPS.keys() & node.keys() and kind_of(node):
+        yield node

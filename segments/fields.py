@@ -1,0 +1,134 @@
+"""The fields that conditions read: registered ones, attributes of contacts, properties of events."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Lower
+
+from contacts.models import ContactTag
+from events import types as event_types
+from lib.clean_json import MAX_DEPTH, MAX_KEY_LENGTH, Unclean, clean
+from lib.registry import Registry
+from segments.leaves import Scope, Subject, quoted
+from segments.sql import Sql
+from segments.values import TYPES
+
+
+class UnknownField(ValueError):
+    """Says in one sentence why a field cannot be read and what to write."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field with a name of its own.
+
+    `path` is a lookup from the contact or, for event.*, a key of `Subject.event`; `source` makes the
+    expression where a lookup is not enough, from the lookup of the contact ("" or "contact__").
+    """
+
+    key: str
+    label: str
+    path: str
+    type: str
+    source: Callable[[str], Combinable] | None = None
+
+    def expression(self, scope: Scope, type_: str) -> Combinable:
+        if self.source:
+            return self.source(scope.subject.contact)
+        from_event = self.key.startswith("event.")
+        lookup = scope.subject.event[self.path] if from_event else scope.subject.contact + self.path
+        return Sql(TYPES[type_].column, c=F(lookup))
+
+
+@dataclass(frozen=True)
+class JsonField:
+    """A path into the attributes of a contact (`contact.subscription.plan`) or the properties of an event."""
+
+    key: str
+    label: str
+    keys: tuple[str, ...]
+    type: str = ""
+
+    def expression(self, scope: Scope, type_: str) -> Combinable:
+        subject, from_event = scope.subject, self.key.startswith("event.")
+        column = subject.event["properties"] if from_event else f"{subject.contact}attributes"
+        found = Sql("({c} #> {keys}::text[])", c=F(column), keys=Value(list(self.keys)))
+        return Sql(TYPES[type_].json, j=found, zone=Value(scope.zone))
+
+
+FIELDS: Registry[Field] = Registry("field of conditions")
+
+
+def _tags(contact: str) -> Combinable:
+    its_tags = ContactTag.objects.filter(contact=OuterRef(f"{contact}pk"))
+    return ArraySubquery(its_tags.values(name=Lower("tag__name")))
+
+
+def register(*fields: Field) -> None:
+    for field in fields:
+        FIELDS.register(field.key, field)
+
+
+register(
+    Field("contact.email", "their e-mail address", "address__email", "text"),
+    Field("contact.name", "their name", "name", "text"),
+    Field("contact.timezone", "their time zone", "timezone", "text"),
+    Field("contact.tags", "their tags", "tags", "list", _tags),
+    Field("contact.created_at", "the day they became known", "created_at", "date"),
+    Field("contact.last_seen_at", "the day they were last seen", "last_seen_at", "date"),
+    Field("contact.is_test", "being a test contact", "is_test", "boolean"),
+    Field("event.type", "the event", "type", "text"),
+    Field("event.occurred_at", "the time of the event", "occurred_at", "date"),
+)
+
+
+def found(key: object, scope: Scope) -> Field | JsonField:
+    """The field of that name for the scope's subject; raises UnknownField."""
+    root, keys = _split(key)
+    if root == "event" and not scope.subject.event:
+        raise UnknownField(f"{quoted(key)} needs an event; use a field that begins with contact.")
+    if registered := FIELDS.get(str(key)):
+        return registered
+    owner = "their" if root == "contact" else "the event’s"
+    type_ = _property_type(keys, scope.event_type) if root == "event" else ""
+    return JsonField(str(key), f"{owner} {' '.join(keys).replace('_', ' ')}", keys, type_)
+
+
+def _split(key: object) -> tuple[str, tuple[str, ...]]:
+    if not isinstance(key, str) or not key.strip():
+        raise UnknownField("Choose a field, such as contact.plan.")
+    root, *keys = key.split(".")
+    if root not in ("contact", "event") or not all(keys) or not keys:
+        raise UnknownField(f"{quoted(key)} is not a field; write one such as contact.plan or event.total.")
+    if len(keys) > MAX_DEPTH or max(map(len, keys)) > MAX_KEY_LENGTH:
+        raise UnknownField(f"{quoted(key)} is too long for a field; shorten it.")
+    try:
+        clean(key)
+    except Unclean as fault:
+        raise UnknownField(str(fault).replace("The request", "The field’s name")) from fault
+    return root, tuple(keys)
+
+
+def _property_type(keys: tuple[str, ...], event_type: str | None) -> str:
+    registered = event_types.get(event_type) if event_type and len(keys) == 1 else None
+    type_ = registered.properties.get(keys[0], "") if registered else ""
+    return type_ if type_ in TYPES else ""
+
+
+def registered_for(subject: Subject) -> list[Field]:
+    """The registered fields that the subject can be asked about."""
+    return [field for field in FIELDS if subject.event or not field.key.startswith("event.")]
+
+
+def known_type(key: str) -> str:
+    """The type of a field whatever the event, empty where it is unknown or differs between event types."""
+    if registered := FIELDS.get(key):
+        return registered.type
+    root, _, name = key.partition(".")
+    if root != "event":
+        return ""
+    types = {kind.properties[name] for kind in event_types.registry if name in kind.properties}
+    return types.pop() if len(types) == 1 and types <= TYPES.keys() else ""

@@ -1,0 +1,63 @@
+"""The form field whose value is a condition tree."""
+
+from collections.abc import Callable, Iterable
+
+from django import forms
+
+from segments.conditions import Problem, is_empty, typed, validate
+from segments.widgets import ConditionWidget, Suggestion, Unparsed, parsed
+
+
+class ConditionField(forms.Field):
+    """A condition about a subject (contact, event or enrollment); its value is the tree, None for everyone.
+
+    `suggestions` gives the paths to offer, each alone or as (path, label, type). A form that knows the event
+    type sets `event_type`, and the types of that event's properties are checked and kept.
+    """
+
+    widget: ConditionWidget
+
+    def __init__(
+        self, subject: str, *, suggestions: Callable[[], Iterable[Suggestion]] | None = None,
+        event_type: str | None = None, **options,
+    ):  # fmt: skip
+        self.subject = subject
+        super().__init__(widget=ConditionWidget(subject, suggestions), **options)
+        self.event_type = event_type
+
+    @property
+    def event_type(self) -> str | None:
+        return self.widget.event_type
+
+    @event_type.setter
+    def event_type(self, key: str | None) -> None:
+        self.widget.event_type = key
+
+    def to_python(self, value):
+        try:
+            tree = parsed(value)
+        except Unparsed as fault:
+            raise forms.ValidationError(str(fault)) from fault
+        return None if is_empty(tree) else tree
+
+    def validate(self, value):
+        super().validate(value)
+        if problems := validate(value, self.subject, self.event_type):
+            raise forms.ValidationError([_told(problem) for problem in problems[:5]])
+
+    def clean(self, value):
+        return typed(super().clean(value), self.subject, self.event_type)
+
+    def has_changed(self, initial, data):
+        try:
+            return self.to_python(initial) != self.to_python(data)
+        except forms.ValidationError:
+            return True
+
+
+def _told(problem: Problem) -> str:
+    """With the row's number, for the list of errors; the widget says it once more beside the row."""
+    _, bracket, rest = problem.path.partition("[")
+    number = rest.partition("]")[0]
+    in_row = bracket and number.isdigit()
+    return f"Condition {int(number) + 1}: {problem.sentence}" if in_row else problem.sentence

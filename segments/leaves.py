@@ -1,0 +1,101 @@
+"""What a leaf of a condition is: the parts that every kind of leaf shares, and the registry of the kinds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models.expressions import Combinable
+
+from lib.registry import Registry
+
+AT_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # checking and wording do not depend on the moment
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one place of a condition (`all[1].value`), and what to do, in one sentence."""
+
+    path: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a condition is asked of, and how its rows lead to the contact and to the event (field lookups)."""
+
+    key: str
+    contact: str = ""
+    event: dict[str, str] = field(default_factory=dict)
+
+
+OF_EVENT = {"properties": "properties", "type": "type", "occurred_at": "occurred_at"}
+OF_ENTRY = {"properties": "data", "type": "event_type", "occurred_at": "event_at"}
+# Keyed by the name of the model, so that a queryset names its subject.
+SUBJECTS = {
+    "contact": Subject("contact"),
+    "event": Subject("event", "contact__", OF_EVENT),
+    "enrollment": Subject("enrollment", "contact__", OF_ENTRY),
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a leaf may need to know beside itself. The calendar is that of `now`'s time zone."""
+
+    subject: Subject
+    now: datetime = AT_ANY_TIME
+    event_type: str | None = None
+    asks_database: bool = False  # may a check ask PostgreSQL, as that of a pattern does?
+
+    @property
+    def zone(self) -> str:
+        """The time zone as PostgreSQL takes it: a name, or a POSIX offset (its sign is reversed)."""
+        if key := getattr(self.now.tzinfo, "key", None):
+            return key
+        offset = self.now.utcoffset() or timedelta()
+        hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
+        return f"UTC{'-' if offset > timedelta() else '+'}{hours:02}:{minutes:02}" if offset else "UTC"
+
+
+class LeafKind:
+    """One kind of leaf, named by the key that only it holds: {"field": "contact.plan", …} is a "field"."""
+
+    key: str
+
+    def problems(self, leaf: dict[str, Any], path: str, scope: Scope) -> Iterator[Problem]:
+        """What is wrong with it; must take anything that JSON can hold."""
+        raise NotImplementedError
+
+    def expression(self, leaf: dict[str, Any], scope: Scope) -> Combinable:
+        """The SQL of a leaf without problems: true, or else false or unknown."""
+        raise NotImplementedError
+
+    def sentence(self, leaf: dict[str, Any], scope: Scope) -> str:
+        """Half a sentence, such as: their plan is “pro”."""
+        raise NotImplementedError
+
+    def paths(self, leaf: dict[str, Any]) -> list[str]:
+        """What it reads, such as contact.plan."""
+        raise NotImplementedError
+
+    def typed(self, leaf: dict[str, Any], scope: Scope) -> dict[str, Any]:
+        """The leaf with everything written into it that else would have to be looked up."""
+        return leaf
+
+
+LEAVES: Registry[LeafKind] = Registry("kind of condition")
+
+
+def kind_of(node: dict) -> LeafKind | None:
+    return next((kind for key, kind in LEAVES.items() if key in node), None)
+
+
+def quoted(text: object) -> str:
+    """In quotation marks and cut, for a sentence."""
+    text = str(text)
+    return f"“{text if len(text) <= 60 else text[:60] + '…'}”"
+
+
+def joined_path(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
