@@ -1,8 +1,8 @@
 """What tests need most, hand-sized: a site that may send, contacts, templates, campaigns, messages.
 
-    site()                                               # once a test: sending needs a sender
-    message = MessageFactory()                           # queued, of an active campaign, due at NOW
-    MessageFactory.create_batch(3, campaign=CampaignFactory(), contact__email="ann@example.com")
+site()                                               # once a test: sending needs a sender
+message = MessageFactory()                           # queued, of an active campaign, due at NOW
+MessageFactory.create_batch(3, campaign=CampaignFactory(), contact__email="ann@example.com")
 """
 
 from datetime import UTC, datetime
@@ -30,7 +30,9 @@ HTML = (
 def site(**changes: Any) -> SiteSettings:
     """The site's settings, complete enough to activate campaigns and to send."""
     complete = {
-        "name": "Acme", "sender_name": "Ann of Acme", "sender_email": "ann@acme.example",
+        "name": "Acme",
+        "sender_name": "Ann of Acme",
+        "sender_email": "ann@acme.example",
         "postal_address": "1 Acme Street, Springfield",
     }
     return SiteSettings.objects.update_or_create(id=1, defaults=complete | changes)[0]
@@ -84,9 +86,7 @@ class TemplateFactory(factory.django.DjangoModelFactory):
     subject = "Getting started"
     html = HTML
     edited_at = NOW
-    compiled = factory.LazyAttribute(
-        lambda o: compile_email(subject=o.subject, html=o.html, known_links=[]).to_json()
-    )
+    compiled = factory.LazyAttribute(lambda o: compile_email(subject=o.subject, html=o.html, known_links=[]).to_json())
 
 
 class CampaignFactory(factory.django.DjangoModelFactory):
