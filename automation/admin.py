@@ -2,8 +2,11 @@
 
 from django.contrib import admin
 from django.contrib.admin import RelatedOnlyFieldListFilter
+from django.core.exceptions import PermissionDenied
+from django.urls import path, reverse
 from unfold.decorators import display
 
+from automation import engine
 from automation.models import Enrollment
 from campaigns.document import NotADocument, parse
 from campaigns.message_admin import link_to
@@ -11,11 +14,15 @@ from campaigns.pages import found, page
 from campaigns.publishing import describe
 from contacts.admin import ids_found
 from lib import clock
-from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
+from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, moment
+from ops import audit
 
 COLOURS = {
-    "Under way": "info", "Waiting for its mail to be sent": "info", "Parked after a fault": "danger",
-    "Finished": "success", "Left early": "",
+    "Under way": "info",
+    "Waiting for its mail to be sent": "info",
+    "Parked after a fault": "danger",
+    "Finished": "success",
+    "Left early": "",
 }
 LONGEST_PATH = 300
 
@@ -58,9 +65,45 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
         enrollment = found(self, request, object_id)
         visits = enrollment.visits.select_related("message").order_by("-id")[:LONGEST_PATH]
         return page(
-            self, request, "automation/enrollment.html", str(enrollment), enrollment,
-            enrollment=enrollment, visits=list(visits)[::-1], coming=steps_to_come(enrollment), now=clock.now(),
-            contact_link=link_to(enrollment.contact), campaign_link=link_to(enrollment.campaign),
+            self,
+            request,
+            "automation/enrollment.html",
+            str(enrollment),
+            enrollment,
+            enrollment=enrollment,
+            visits=list(visits)[::-1],
+            coming=steps_to_come(enrollment),
+            now=clock.now(),
+            contact_link=link_to(enrollment.contact),
+            campaign_link=link_to(enrollment.campaign),
+        )
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.release_view)
+        return [
+            path("<int:object_id>/release/", view, name="automation_enrollment_release"),
+            *super().get_urls(),
+        ]
+
+    def release_view(self, request, object_id):
+        """Let one that was parked after a fault try again."""
+        enrollment = found(self, request, str(object_id))
+        if not request.user.has_perm("campaigns.publish_campaign"):
+            raise PermissionDenied
+
+        def act() -> str:
+            engine.release(enrollment, clock.now())
+            audit.note(request.user, enrollment, "Let it try again.")
+            return f"{enrollment.contact} tries the step again."
+
+        return ask(
+            request,
+            self,
+            title=f"Let {enrollment.contact} try again?",
+            lines=["The step that went wrong is tried once more now. If it fails again, it is parked again."],
+            button="Try again",
+            act=act,
+            back=reverse("admin:automation_enrollment_change", args=[enrollment.pk]),
         )
 
 

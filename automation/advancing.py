@@ -58,9 +58,7 @@ def _advance_campaign(campaign_id: int, now: datetime, limit: int) -> int:
     campaign = _share_locked(campaign_id)
     if campaign is None:
         return 0
-    rows = list(
-        Enrollment.objects.filter(campaign_id=campaign_id).claim(now, limit).select_related("contact__address")
-    )
+    rows = list(Enrollment.objects.filter(campaign_id=campaign_id).claim(now, limit).select_related("contact__address"))
     work_off(rows, lambda batch: Round(campaign, batch, now).run(), lambda row, fault: park(row, fault, now))
     return len(rows)
 
@@ -92,6 +90,8 @@ class Round:
         self.documents: dict[int, Document] = {}
         if campaign.live:
             self.documents[campaign.live_id] = parse(campaign.live.document)
+        for row in enrollments:
+            row.campaign = campaign
         self.visits: dict[int, Visit] = {}
         self.occurrences: dict[tuple[int, str], int] = defaultdict(int)
 
@@ -175,6 +175,10 @@ class Round:
     def _new_visit(self, step: StepDoc, row: Enrollment) -> Visit:
         self.occurrences[row.pk, step.uid] += 1
         return Visit(
-            enrollment=row, version_id=row.version_id, step_uid=step.uid, kind=step.kind,
-            occurrence=self.occurrences[row.pk, step.uid], entered_at=self.now,
+            enrollment=row,
+            version_id=row.version_id,
+            step_uid=step.uid,
+            kind=step.kind,
+            occurrence=self.occurrences[row.pk, step.uid],
+            entered_at=self.now,
         )

@@ -19,7 +19,9 @@ KEEP_REFUSALS = timedelta(days=90)
 def occupancy(campaign: Campaign) -> dict[str, Waiting]:
     """Who is inside, by step."""
     rows = (
-        Enrollment.objects.active().filter(campaign=campaign).values("step_uid")
+        Enrollment.objects.active()
+        .filter(campaign=campaign)
+        .values("step_uid")
         .annotate(count=Count("pk"), due_from=Min("due_at"), due_to=Max("due_at"))
     )
     return {row["step_uid"]: Waiting(row["count"], row["due_from"], row["due_to"]) for row in rows}

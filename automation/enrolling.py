@@ -91,7 +91,10 @@ def leave(enrollment_ids: Sequence[int], reason: str, explanation: str, now: dat
     if not enrollment_ids:
         return 0
     locked = (
-        Enrollment.objects.active().filter(pk__in=enrollment_ids).select_for_update().order_by("pk")
+        Enrollment.objects.active()
+        .filter(pk__in=enrollment_ids)
+        .select_for_update()
+        .order_by("pk")
         .values_list("pk", flat=True)
     )
     ids = list(locked)
@@ -105,6 +108,11 @@ def leave(enrollment_ids: Sequence[int], reason: str, explanation: str, now: dat
 def _cancel_messages(enrollment_ids: list[int], explanation: str, now: datetime) -> None:
     waiting = Visit.objects.filter(enrollment_id__in=enrollment_ids, left_at=None, message__isnull=False)
     Message.objects.filter(pk__in=waiting.values("message_id"), state__in=["queued", "leased", "parked"]).update(
-        state=Message.State.NOT_SENT, outcome=Message.Outcome.CANCELLED, reason=explanation, due_at=None,
-        lease_until=None, settled_at=now, fence=F("fence") + 1,
+        state=Message.State.NOT_SENT,
+        outcome=Message.Outcome.CANCELLED,
+        reason=explanation,
+        due_at=None,
+        lease_until=None,
+        settled_at=now,
+        fence=F("fence") + 1,
     )

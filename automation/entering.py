@@ -79,7 +79,9 @@ def _matches(campaigns: list[Campaign], events: dict[Any, Event], now: datetime)
     order = {event_id: place for place, event_id in enumerate(events)}
     return [
         Match(by_id[campaign_id], events[event_id], in_audience, _key(by_id[campaign_id], events[event_id]))
-        for (campaign_id, event_id), in_audience in sorted(found.items(), key=lambda item: (order[item[0][1]], item[0][0]))
+        for (campaign_id, event_id), in_audience in sorted(
+            found.items(), key=lambda item: (order[item[0][1]], item[0][0])
+        )
     ]
 
 
@@ -194,8 +196,12 @@ def _as_if_entered(entry: Entry) -> Enrollment:
 
 def _refusal(match: Match, now: datetime, reason: str, explanation: str) -> Refusal:
     return Refusal(
-        campaign=match.campaign, contact_id=match.event.contact_id, at=now, reason=reason,
-        explanation=explanation, event_id=match.event.id,
+        campaign=match.campaign,
+        contact_id=match.event.contact_id,
+        at=now,
+        reason=reason,
+        explanation=explanation,
+        event_id=match.event.id,
     )
 
 
@@ -207,8 +213,13 @@ def _assign_holdouts(entries: list[Entry], now: datetime) -> None:
     Assignment.objects.bulk_create(
         (
             Assignment(
-                campaign=entry.campaign, contact_id=entry.event.contact_id, name=HOLDOUT, at=now,
-                arm=HOLDOUT if share(entry.campaign.id, entry.event.contact_id, HOLDOUT) < entry.document.holdout else "in",
+                campaign=entry.campaign,
+                contact_id=entry.event.contact_id,
+                name=HOLDOUT,
+                at=now,
+                arm=HOLDOUT
+                if share(entry.campaign.id, entry.event.contact_id, HOLDOUT) < entry.document.holdout
+                else "in",
             )
             for entry in concerned
         ),
@@ -218,7 +229,8 @@ def _assign_holdouts(entries: list[Entry], now: datetime) -> None:
         Assignment.objects.filter(
             campaign_id__in={entry.campaign.id for entry in concerned},
             contact_id__in={entry.event.contact_id for entry in concerned},
-            name=HOLDOUT, arm=HOLDOUT,
+            name=HOLDOUT,
+            arm=HOLDOUT,
         ).values_list("campaign_id", "contact_id")
     )
     for entry in concerned:

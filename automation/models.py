@@ -101,7 +101,9 @@ class Visit(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["enrollment", "step_uid", "occurrence"], name="visited_once_per_occurrence"),
+            models.UniqueConstraint(
+                fields=["enrollment", "step_uid", "occurrence"], name="visited_once_per_occurrence"
+            ),
             # one place at a time
             models.UniqueConstraint(fields=["enrollment"], condition=Q(left_at=None), name="one_open_visit"),
         ]

@@ -33,7 +33,9 @@ class WhatTheyAreIn(Panel):
     def _steps(version_ids):
         """Per version: the number of each step, from 1, by uid."""
         steps: dict[int, dict[str, int]] = {}
-        for version, uid, position in Step.objects.filter(version__in=version_ids).values_list("version", "uid", "position"):
+        for version, uid, position in Step.objects.filter(version__in=version_ids).values_list(
+            "version", "uid", "position"
+        ):
             steps.setdefault(version, {})[uid] = position + 1
         return steps
 

@@ -15,6 +15,6 @@ def zone_of(name: str, site: SiteSettings) -> zoneinfo.ZoneInfo:
 
 
 def in_zone(at: datetime, name: str, site: SiteSettings) -> str:
-    """"Tue 24 Nov 2026, 14:02 (Europe/Paris)"."""
+    """ "Tue 24 Nov 2026, 14:02 (Europe/Paris)"."""
     zone = zone_of(name, site)
     return f"{at.astimezone(zone):%a %-d %b %Y, %H:%M} ({zone.key})"

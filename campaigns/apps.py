@@ -1,4 +1,8 @@
 from django.apps import AppConfig
+from django.db import connection
+from django.db.models.signals import post_migrate
+
+from lib import clock
 
 
 class CampaignsConfig(AppConfig):
@@ -16,3 +20,12 @@ class CampaignsConfig(AppConfig):
         work.register(work.Queue("settled", "Settled mail", settling.is_due, settling.announce))
         work.SWEEPS.register("message leases", claiming.take_back)
         work.SWEEPS.register("caught mail", catcher.forget_old)
+        post_migrate.connect(install_starters, sender=self)
+
+
+def install_starters(using, **_):
+    """After migrate, on a site that has no campaign yet."""
+    from campaigns import starters
+
+    if "campaigns_campaign" in connection.introspection.table_names():
+        starters.install(clock.now())

@@ -31,17 +31,29 @@ class Mail:
 
 
 def context(
-    contact: Contact, tags: list[str], site: SiteSettings, *, event: dict | None = None, campaign: str = "",
+    contact: Contact,
+    tags: list[str],
+    site: SiteSettings,
+    *,
+    event: dict | None = None,
+    campaign: str = "",
     unsubscribe_url: str = "",
+    now: datetime,
 ) -> dict[str, Any]:
-    """What a template may use, as plain values: contact, event, campaign, site, unsubscribe_url."""
+    """What a template may use, as plain values: contact, event, campaign, site, unsubscribe_url, now."""
     return {
-        "contact": {**contact.attributes, "id": contact.pk, "email": contact.email, "tags": tags,
-                    "timezone": contact.timezone or site.timezone},
+        "contact": {
+            **contact.attributes,
+            "id": contact.pk,
+            "email": contact.email,
+            "tags": tags,
+            "timezone": contact.timezone or site.timezone,
+        },
         "event": event or {},
         "campaign": {"name": campaign},
         "site": {"name": site.name, "postal_address": site.postal_address},
         "unsubscribe_url": unsubscribe_url,
+        "now": now,
     }
 
 
@@ -53,15 +65,23 @@ def unsubscribe_url(message: Message) -> str:
     return url("unsubscribe", "u", message)
 
 
-def render(message: Message, tags: list[str], site: SiteSettings) -> RenderedEmail:
+def render(message: Message, tags: list[str], site: SiteSettings, now: datetime) -> RenderedEmail:
     """What the message says to its contact; raises RenderFailed, Aborted."""
     values = context(
-        message.contact, tags, site, event=message.data.get("event"),
-        campaign=message.campaign.name if message.campaign else "", unsubscribe_url=unsubscribe_url(message),
+        message.contact,
+        tags,
+        site,
+        event=message.data.get("event"),
+        campaign=message.campaign.name if message.campaign else "",
+        unsubscribe_url=unsubscribe_url(message),
+        now=now,
     )
     tracking = {"_click": url("click", "c", message) + "/", "_pixel": url("open", "o", message) + ".gif"}
     return render_email(
-        compiled(message.template), values, html_context=tracking, tracked=tracked(message, site),
+        compiled(message.template),
+        values,
+        html_context=tracking,
+        tracked=tracked(message, site),
         on_missing=message.template.on_missing,
     )
 
@@ -91,8 +111,11 @@ def mail(message: Message, rendered: RenderedEmail, site: SiteSettings, now: dat
         ref=ref,
         sender=(site.sender_name or site.name, site.sender_email),
         recipient=("", message.address.email),
-        subject=rendered.subject, text=rendered.text, html=rendered.html,
-        message_id=message.message_id, date=now,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        message_id=message.message_id,
+        date=now,
         headers=headers(message, site),
     )
 

@@ -149,7 +149,7 @@ class Batch:
             work.beat()
             message = self.messages.pop(0)
             try:
-                rendered = render(message, self.tags.get(message.contact_id, []), self.site)
+                rendered = render(message, self.tags.get(message.contact_id, []), self.site, self.now)
             except (RenderFailed, Aborted) as fault:
                 self.settled_here.append(settling.not_written(message, fault))
                 continue

@@ -82,7 +82,9 @@ def settle(results: Sequence[Result], now: datetime, bodies: dict | None = None)
             cursor.execute(SETTLE, [Jsonb([_row(result, now) for result in results])])
             written = {pk for (pk,) in cursor.fetchall()}
         mine = [result for result in results if result.message.pk in written]
-        handed_over = [bodies.pop(r.message.pk) for r in mine if r.state in (State.SENT, State.UNKNOWN)] if bodies else []
+        handed_over = (
+            [bodies.pop(r.message.pk) for r in mine if r.state in (State.SENT, State.UNKNOWN)] if bodies else []
+        )
         MessageBody.objects.bulk_create(handed_over, ignore_conflicts=True)
         for result in mine:
             for act in result.follow_up:
@@ -92,9 +94,16 @@ def settle(results: Sequence[Result], now: datetime, bodies: dict | None = None)
 def _row(result: Result, now: datetime) -> dict:
     settled = result.state in (State.SENT, State.UNKNOWN, State.NOT_SENT)
     return {
-        "id": str(result.message.pk), "fence": result.message.fence, "state": result.state, "outcome": result.outcome,
-        "reason": result.reason[:400].replace("\x00", ""), "due_at": _iso(result.due_at), "sent_at": _iso(result.sent_at),
-        "settled_at": _iso(now) if settled else None, "deferral": result.deferral, "resent": result.resent,
+        "id": str(result.message.pk),
+        "fence": result.message.fence,
+        "state": result.state,
+        "outcome": result.outcome,
+        "reason": result.reason[:400].replace("\x00", ""),
+        "due_at": _iso(result.due_at),
+        "sent_at": _iso(result.sent_at),
+        "settled_at": _iso(now) if settled else None,
+        "deferral": result.deferral,
+        "resent": result.resent,
     }
 
 
@@ -208,13 +217,20 @@ def _abandoned(message: Message, outcome: Outcome, now: datetime) -> Result:
 
 
 _KINDS = {
-    "sent": _sent, "retry": _retry, "soft_bounce": _soft_bounce, "hard_bounce": _hard_bounce, "rejected": _rejected,
-    "policy": _policy, "login": _login, "unknown": _unknown, "abandoned": _abandoned,
+    "sent": _sent,
+    "retry": _retry,
+    "soft_bounce": _soft_bounce,
+    "hard_bounce": _hard_bounce,
+    "rejected": _rejected,
+    "policy": _policy,
+    "login": _login,
+    "unknown": _unknown,
+    "abandoned": _abandoned,
 }
 
 
 def is_due(now: datetime) -> bool:
-    return _unannounced().exists()
+    return _unannounced().filter(settled_at__lte=now).exists()
 
 
 def _unannounced():
@@ -225,14 +241,18 @@ def announce(now: datetime) -> int:
     """Tell the engine of settled messages and record `email.sent` and the like, once each, in one transaction."""
     with transaction.atomic():
         messages = list(
-            _unannounced().select_for_update(skip_locked=True, of=("self",)).select_related("template")
+            _unannounced()
+            .select_for_update(skip_locked=True, of=("self",))
+            .select_related("template")
             .order_by("settled_at")[:ANNOUNCE]
         )
         if not messages:
             return 0
         for listener in doors.on_settled:
             listener(messages, now)
-        recording.record_own([_event(m) for m in messages if m.purpose != Message.Purpose.TEST and m.outcome in _EVENTS], now)
+        recording.record_own(
+            [_event(m) for m in messages if m.purpose != Message.Purpose.TEST and m.outcome in _EVENTS], now
+        )
         Message.objects.filter(pk__in=[message.pk for message in messages]).update(announced=True)
     return len(messages)
 
@@ -242,14 +262,21 @@ _EVENTS = {Why.SENT: "email.sent", Why.BOUNCED: "email.bounced"}
 
 def _event(message: Message) -> recording.OwnEvent:
     return recording.OwnEvent(
-        contact_id=message.contact_id, type=_EVENTS[Why(message.outcome)], properties=about(message),
-        hops=message.hops + 1, key=f"{message.outcome}:{message.pk}", occurred_at=message.settled_at,
+        contact_id=message.contact_id,
+        type=_EVENTS[Why(message.outcome)],
+        properties=about(message),
+        hops=message.hops + 1,
+        key=f"{message.outcome}:{message.pk}",
+        occurred_at=message.settled_at,
     )
 
 
 def about(message: Message) -> dict:
     """What every event about a message says of it."""
     return {
-        "campaign": message.campaign_id, "step": message.step_uid, "template": message.template_id,
-        "template_name": message.template.name, "message": str(message.pk),
+        "campaign": message.campaign_id,
+        "step": message.step_uid,
+        "template": message.template_id,
+        "template_name": message.template.name,
+        "message": str(message.pk),
     }

@@ -1,4 +1,12 @@
+from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+
+
+class WiringConfig(AppConfig):
+    """What ties the apps together, and the commands of the demo."""
+
+    name = "config"
+    verbose_name = "Wiring"
 
 
 class AdminConfig(DjangoAdminConfig):

@@ -45,15 +45,18 @@ if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured("The environment variable PUBLIC_URL must begin with http:// or https://.")
 SECURE = PUBLIC_URL.startswith("https://")
 ALLOWED_HOSTS = read(
-    "ALLOWED_HOSTS", env.list, [environ.urlparse(PUBLIC_URL).hostname, "127.0.0.1", "localhost", "[::1]"],
+    "ALLOWED_HOSTS",
+    env.list,
+    [environ.urlparse(PUBLIC_URL).hostname, "127.0.0.1", "localhost", "[::1]"],
     "it is a list of host names, separated by commas.",
 )
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
-    "config.apps.AdminConfig",
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces; the site is our own
     "unfold.contrib.filters",
-    "unfold",
+    "config.apps.AdminConfig",
+    "config.apps.WiringConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -61,6 +64,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django.contrib.postgres",
+    "django.forms",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -78,7 +82,6 @@ INSTALLED_APPS = [
     "automation",
     "reports",
 ]
-INSTALLED_APPS.sort(key=lambda name: name != "unfold")  # its templates come before the admin's
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -112,12 +115,15 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # our own widgets' templates lie in templates/
 
 # --- Database -----------------------------------------------------------------------------------------
 DATABASES = {
     "default": {
         **read(
-            "DATABASE_URL", env.db_url, "postgres:///dripline",
+            "DATABASE_URL",
+            env.db_url,
+            "postgres:///dripline",
             "write postgres://user:password@host:5432/name.",
         ),
         "CONN_MAX_AGE": 60,
@@ -227,7 +233,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["ops.authentication.KeyThrottle"],
     "DEFAULT_THROTTLE_RATES": {"key": env.str("API_RATE", default="6000/min")},
     "DEFAULT_FILTER_BACKENDS": [],
-    "EXCEPTION_HANDLER": "ops.authentication.plain_errors",
+    "EXCEPTION_HANDLER": "ops.errors.plain_errors",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -290,7 +296,7 @@ LOGGING = {
     "handlers": {"err": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["err"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "CRITICAL"},
         "django-q": {"level": "WARNING", "handlers": ["err"], "propagate": False},
         "axes": {"level": "WARNING"},
     },

@@ -56,7 +56,7 @@ class Batch:
 
 
 def is_due(now: datetime) -> bool:
-    return Change.objects.filter(due_at__isnull=False).exists()
+    return Change.objects.filter(due_at__lte=now).exists()
 
 
 def drain(now: datetime) -> int:

@@ -11,6 +11,8 @@ def note(user, row: models.Model, sentence: str) -> None:
     Personal values never stand here, or erasure would not hold: the sentence names fields, not what is in
     them, and the row is named by its kind and id.
     """
+    if user is None:  # the engine's own deeds stand in its history
+        return
     LogEntry.objects.create(
         user_id=user.pk,
         content_type=ContentType.objects.get_for_model(row),

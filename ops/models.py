@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from lib import clock
 from lib.due import DueQuerySet
@@ -34,23 +35,32 @@ class SiteSettings(models.Model):
         max_length=120, default="My company", help_text="Your company's name, as the readers of your mails know it."
     )
     timezone = models.CharField(
-        "time zone", max_length=64, default="UTC", validators=[validate_timezone],
+        "time zone",
+        max_length=64,
+        default="UTC",
+        validators=[validate_timezone],
         help_text="Used for contacts whose own time zone is unknown, such as Europe/Paris.",
     )
     postal_address = models.TextField(
         blank=True,
         help_text="Law in most countries asks for it in every marketing mail. No sequence can be activated without it.",
     )
-    sender_name = models.CharField(max_length=120, blank=True, help_text="Who the mails come from, such as “Ann of Acme”.")
+    sender_name = models.CharField(
+        max_length=120, blank=True, help_text="Who the mails come from, such as “Ann of Acme”."
+    )
     sender_email = models.CharField(
-        "sender e-mail", max_length=254, blank=True, validators=[validate_email],
+        "sender e-mail",
+        max_length=254,
+        blank=True,
+        validators=[validate_email],
         help_text="The address the mails come from.",
     )
     reply_to = models.CharField(
         max_length=254, blank=True, validators=[validate_email], help_text="Where answers go, if not to the sender."
     )
     track_engagement = models.BooleanField(
-        "track opens and clicks", default=True,
+        "track opens and clicks",
+        default=True,
         help_text="Off: plain links and no pixel, except for contacts who agreed to tracking.",
     )
     sending_stopped_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -103,7 +113,10 @@ class ApiKeyQuerySet(models.QuerySet):
         public, secret = secrets.token_hex(6), secrets.token_urlsafe(24).replace("-", "x").replace("_", "y")
         text = f"{ApiKey.PREFIX[kind]}_{public}_{secret}"
         row = self.create(
-            kind=kind, source=source, prefix=f"{ApiKey.PREFIX[kind]}_{public}", digest=ApiKey.digest_of(text),
+            kind=kind,
+            source=source,
+            prefix=f"{ApiKey.PREFIX[kind]}_{public}",
+            digest=ApiKey.digest_of(text),
             scopes=scopes if scopes is not None else (list(ApiKey.Scope.values) if kind == "server" else []),
             created_by=created_by,
         )
@@ -211,6 +224,12 @@ class Job(models.Model):
         return self.title
 
 
+class HeartbeatQuerySet(models.QuerySet):
+    def within(self, span):
+        """Signs of life not older than `span`, by the database's clock, which wrote them."""
+        return self.filter(beat_at__gt=Now() - span)
+
+
 class Heartbeat(models.Model):
     """A sign of life of one working process, and of the ticker that watches it."""
 
@@ -218,6 +237,8 @@ class Heartbeat(models.Model):
     role = models.CharField(max_length=40, help_text="What it does: ticker, changes, enrollments, mail …")
     beat_at = models.DateTimeField()
     note = models.CharField(max_length=200, blank=True)
+
+    objects = HeartbeatQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["worker", "role"], name="one_heartbeat_per_role")]

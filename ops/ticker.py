@@ -12,12 +12,11 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import Max
-from django.db.models.functions import Now
 from django_q.models import Schedule
 
 from lib import clock
@@ -97,8 +96,7 @@ class Ticker:
             work.run(key, seconds=5)
 
     def _recently_alive(self) -> bool:
-        newest = Heartbeat.objects.filter(worker=self.group).aggregate(at=Max("beat_at"), now=Now())
-        return bool(newest["at"]) and (newest["now"] - newest["at"]).total_seconds() < PATIENCE
+        return Heartbeat.objects.within(timedelta(seconds=PATIENCE)).filter(worker=self.group).exists()
 
     def _sign(self) -> None:
         if time.monotonic() - self.signed >= 5:
@@ -145,7 +143,12 @@ def ensure_schedules() -> None:
     Schedule.objects.update_or_create(
         name="Every minute: look after due work",
         defaults={
-            "func": "ops.work.sweep", "args": None, "kwargs": None, "hook": None,
-            "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1,
+            "func": "ops.work.sweep",
+            "args": None,
+            "kwargs": None,
+            "hook": None,
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 1,
+            "repeats": -1,
         },
     )

@@ -150,5 +150,5 @@ def waiting_tasks() -> int:
 
 def busy(worker: str) -> set[str]:
     """The queues that a task of this worker is draining, as far as its heartbeats say."""
-    fresh = Heartbeat.objects.filter(worker=worker, note="busy", beat_at__gt=Now() - STALE_BEAT)
+    fresh = Heartbeat.objects.within(STALE_BEAT).filter(worker=worker, note="busy")
     return set(fresh.values_list("role", flat=True))

@@ -53,10 +53,20 @@ class EmailKind(StepKind):
     def _message(self, visit, template, lateness, topic, now):
         row = visit.enrollment
         return new_message(
-            key=f"visit:{row.pk}:{visit.step_uid}:{visit.occurrence}", contact=row.contact, template=template,
-            campaign=row.campaign, version_id=row.version_id, step_uid=visit.step_uid, topic=topic,
-            now=now, scheduled=row.due_at, lateness=lateness, hops=row.hops,
-            data={"event": {**row.data, "type": row.event_type, "at": row.event_at.isoformat() if row.event_at else None}},
+            key=f"visit:{row.pk}:{visit.step_uid}:{visit.occurrence}",
+            contact=row.contact,
+            template=template,
+            campaign=row.campaign,
+            version_id=row.version_id,
+            step_uid=visit.step_uid,
+            topic=topic,
+            now=now,
+            scheduled=row.due_at,
+            lateness=lateness,
+            hops=row.hops,
+            data={
+                "event": {**row.data, "type": row.event_type, "at": row.event_at.isoformat() if row.event_at else None}
+            },
         )
 
     def _outcome(self, message: Message):
@@ -64,7 +74,9 @@ class EmailKind(StepKind):
             return Wait(f"“{message.template}” is on its way to {message.address}.", None)
         if message.outcome == Message.Outcome.SENT:
             return Done(f"“{message.template}” was sent to {message.address}.", arm="sent")
-        return Done(f"“{message.template}” was not sent: {message.reason or message.get_outcome_display()}", arm=message.outcome)
+        return Done(
+            f"“{message.template}” was not sent: {message.reason or message.get_outcome_display()}", arm=message.outcome
+        )
 
 
 def _number(value):

@@ -1,10 +1,10 @@
 """Wait: a duration."""
 
+from automation.zones import in_zone
 from campaigns.step_kinds import Done, StepKind, Wait
 from contacts.models import Contact
 from lib.durations import UNITS, duration, in_words
 from ops.models import SiteSettings
-from automation.zones import in_zone
 
 LONGEST_DAYS = 730
 
@@ -34,7 +34,8 @@ class WaitKind(StepKind):
         contact: Contact = visit.enrollment.contact
         until = now + span
         return Wait(
-            f"Waits {in_words(span)}, until {in_zone(until, contact.timezone, site)}.", until,
+            f"Waits {in_words(span)}, until {in_zone(until, contact.timezone, site)}.",
+            until,
             facts={"until": until.isoformat()},
         )
 

@@ -1,0 +1,5 @@
+"""Campaigns that come with the product, off: installed once, into a site that has none."""
+
+from campaigns.starters.install import install
+
+__all__ = ["install"]
