@@ -49,11 +49,13 @@ class Operator:
 
 OPERATORS: Registry[Operator] = Registry("operator")
 SPELLINGS = {">=": "≥", "<=": "≤"}
-_is = {"text number boolean": "{x} = {value}", "date": "{x} >= {start} AND {x} < {end}"}
+# One mention of {x}, so that a date is read once a row.
+_within = "{x} <@ tstzrange({start}, {end})"
+_is = {"text number boolean": "{x} = {value}", "date": _within}
 _contains = {"text": "strpos({x}, {value}) > 0", "list": "{value} = ANY({x})"}
 _any_of = {"text number": "{x} = ANY({values})"}
 _set = {"any text number boolean date": "{x} IS NOT NULL", "list": "cardinality({x}) > 0"}
-_between = {"number": "{x} >= {low} AND {x} <= {high}", "date": "{x} >= {start} AND {x} < {end}"}
+_between = {"number": "{x} >= {low} AND {x} <= {high}", "date": _within}
 _next = "dripline_next_anniversary(({x} AT TIME ZONE {zone})::date, {today})"
 _anniversary = {"date": f"{_next} <= {{today}} + {{days}}"}
 _length = {word: {"list": f"cardinality({{x}}) {word} {{count}}"} for word in ("=", ">=", "<=")}
@@ -76,10 +78,10 @@ for operator in (
     Operator("between", "is between {}", PAIR, _between),
     Operator("before", "is before {}", ONE, {"date": "{x} < {start}"}),
     Operator("after", "is after {}", ONE, {"date": "{x} >= {end}"}),
-    Operator("on", "is on {}", ONE, {"date": "{x} >= {start} AND {x} < {end}"}),
-    Operator("in the last", "is in the last {}", SPAN, {"date": "{x} > {past} AND {x} <= {now}"}),
+    Operator("on", "is on {}", ONE, {"date": _within}),
+    Operator("in the last", "is in the last {}", SPAN, {"date": "{x} <@ tstzrange({past}, {now}, '(]')"}),
     Operator("more than ago", "is more than {} ago", SPAN, {"date": "{x} <= {past}"}),
-    Operator("in the next", "is in the next {}", SPAN, {"date": "{x} > {now} AND {x} <= {future}"}),
+    Operator("in the next", "is in the next {}", SPAN, {"date": "{x} <@ tstzrange({now}, {future}, '(]')"}),
     Operator("anniversary in the next", "has its anniversary in the next {}", CALENDAR_DAYS, _anniversary),
     Operator("day of week", "falls on {}", WEEKDAY, {"date": _weekday}),
     Operator("contains any", "include any of {}", MANY, {"list": "{x} && {values}"}),

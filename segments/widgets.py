@@ -17,7 +17,7 @@ from segments.operators import OPERATORS, operator_named
 
 Suggestion = str | tuple[str, str] | tuple[str, str, str]  # path, label, type
 INPUT = " ".join(name for name in INPUT_CLASSES if name not in ("w-full", "max-w-2xl", "min-w-20"))
-SELECT = " ".join([*BASE_CLASSES, "px-3", "py-2", "pr-8!", "appearance-none"])
+SELECT = " ".join([*BASE_CLASSES, "px-3", "py-2"])
 
 
 class Unparsed(ValueError):

@@ -98,6 +98,12 @@ class TestSubjects:
             assert those(tree, Enrollment.objects.all()) == [inside]
         assert len(those({"not": tree}, Enrollment.objects.all())) == 1
 
+    def test_tags_are_those_of_the_contact(self, order):
+        order.contact.tags.create(name="VIP")
+        tree = leaf("contains", "vip", field="contact.tags")
+        assert those(tree, Event.objects.all()) == [order]
+        assert len(those({"not": tree}, Event.objects.all())) == 1
+
     def test_contacts_without_an_address_are_not_lost(self):
         nobody = contact()
         assert those(leaf("is not", "ann@example.com", field="contact.email")) == [nobody]

@@ -2,6 +2,7 @@
 """Every operator: what it matches, and that it and its negation share everyone out between them."""
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from contacts.models import Contact, Tag
 from segments.conditions import compiled, matching, validate
+from segments.fields import FIELDS
 from segments.operands import CALENDAR_DAYS, COUNT, MANY, NOTHING, PAIR, SPAN, WEEKDAY, WEEKDAYS
 from segments.operators import OPERATORS
 from tests.segments.population import NOW, contact, leaf, populate
@@ -175,3 +177,8 @@ def test_tags_are_a_list_without_case():
     assert those("contains all", ["vip", "BETA"]) == [ann]
     assert those("contains any", ["gold", "beta"]) == [ann]
     assert those("length", 0) == those("is not set") == [eve]
+
+
+def test_the_documentation_names_every_operator_and_field():
+    page = (Path(__file__).parents[2] / "docs/conditions.md").read_text()
+    assert [name for registry in (OPERATORS, FIELDS) for name, _ in registry.items() if f"`{name}`" not in page] == []
