@@ -109,7 +109,8 @@ class CampaignFactory(factory.django.DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class, *, name, event, active, now, rows, **more):
-        document = Document(name=name, triggers=[Trigger(event=event)], steps=from_rows(rows), **more)
+        more.setdefault("triggers", [Trigger(event=event)])
+        document = Document(name=name, steps=from_rows(rows), **more)
         site()
         campaign = lifecycle.create(document, None, now)
         return lifecycle.activate(campaign, UserFactory(), now) if active else campaign
