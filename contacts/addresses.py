@@ -15,9 +15,7 @@ from django.db import connection
 from contacts.models import Address
 
 MAX_LENGTH, MAX_LOCAL_LENGTH = 254, 64
-_plain_domain = re.compile(
-    r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z"
-)
+_plain_domain = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 _ascii_local = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 # Control characters, zero-width and bidi ones, unassigned, private, halves of pairs, separators of lines.
 _unseen = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}

@@ -106,7 +106,7 @@ def suppress(
     address = Address.objects.select_for_update(no_key=True).filter(known).first()
     if address is None and digest is None:
         raise Address.DoesNotExist(f"There is no address {address_id}.")
-    key = bytes(address.digest if address else digest)
+    key = bytes(address.digest) if address else bytes(digest or b"")
     if Suppression.objects.filter(digest=key, reason=reason, cleared_at=None).exists():
         return False
     row = Suppression(digest=key, reason=reason, detail=detail[:300], created_at=now)
@@ -174,12 +174,13 @@ def suppressions_of() -> QuerySet[Suppression]:
 
 
 def _facts(address_ids: list[int], topic_id: int | None) -> QuerySet[Address]:
-    about_topic = Q(topic_id=topic_id) | Q(topic=None)
+    topic = topic_id or 0  # no topic has the id 0
+    about_topic = Q(topic=topic) | Q(topic=None)
     given = ConsentRecord.objects.filter(about_topic, address=OuterRef("pk"), action__in=GIVEN)
-    said = Subscription.objects.filter(address=OuterRef("pk"), topic_id=topic_id)
+    said = Subscription.objects.filter(address=OuterRef("pk"), topic=topic)
     return Address.objects.filter(pk__in=address_ids).annotate(
         suppressed_because=Subquery(suppressions_of().values("reason")[:1]),
-        topic_basis=Subquery(Topic.objects.filter(pk=topic_id).values("basis")[:1]),
+        topic_basis=Subquery(Topic.objects.filter(pk=topic).values("basis")[:1]),
         topic_state=Subquery(said.values("state")[:1]),
         given_by=Subquery(given.order_by("-at", "-id").values("pk")[:1]),
     )

@@ -46,7 +46,7 @@ def merge(pairs: Sequence[tuple[int, int]], now: datetime) -> None:
     Merge.objects.bulk_create(merges)
     _move_people(losers)
     _move_news(losers)
-    winners = {rows[pk].merged_into_id for pk in losers}
+    winners = {_root(rows, pk) for pk in losers}
     Change.objects.bulk_create(
         Change(contact_id=pk, kind=Change.Kind.MERGED, due_at=now, triggers=False) for pk in sorted(winners)
     )
@@ -162,9 +162,7 @@ def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
     return groups
 
 
-def _absorb(
-    rows: dict[int, Contact], states: _States, winner_id: int, loser_id: int, now: datetime
-) -> Merge | None:
+def _absorb(rows: dict[int, Contact], states: _States, winner_id: int, loser_id: int, now: datetime) -> Merge | None:
     """Let the winner have what it lacks; None where there is nothing to merge."""
     if winner_id not in rows or loser_id not in rows or rows[loser_id].merged_into_id:
         return None

@@ -55,6 +55,14 @@ def upsert(contact_id: int, wanted: Upsert, now: datetime, source: Source | None
 
 
 @transaction.atomic
+def upsert_user(user_id: str, wanted: Upsert, now: datetime, source: Source | None = None) -> tuple[int, bool]:
+    """The same for the contact with this user id, made if need be: its id, and whether it is new."""
+    contact_id, made = contact_for_user(user_id, now)
+    upsert(contact_id, wanted, now, source)
+    return contact_id, made
+
+
+@transaction.atomic
 def contact_for_user(user_id: str, now: datetime) -> tuple[int, bool]:
     """Contact with this user id, made if need be: its id, and whether it is new."""
     user_id = _identity_text(user_id)
@@ -99,9 +107,7 @@ def set_timezone(contact_ids: Iterable[int], name: str, now: datetime, source: S
 
 
 @transaction.atomic
-def add_tags(
-    contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None
-) -> int:
+def add_tags(contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None) -> int:
     """Put tags on contacts; unknown ones are made. Raises NotWritable."""
     wanted = sorted({_tag_name(name) for name in names})
     if not wanted:
@@ -117,9 +123,7 @@ def add_tags(
 
 
 @transaction.atomic
-def remove_tags(
-    contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None
-) -> int:
+def remove_tags(contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None) -> int:
     """Take tags off contacts."""
     if not names:
         return 0
@@ -202,8 +206,7 @@ def _announce_tags(pairs: Iterable[tuple[int, str]], now: datetime, source: Sour
 
 def _announce(kind: str, names: Mapping[int, list[str]], now: datetime, source: Source | None) -> int:
     Change.objects.bulk_create(
-        Change(contact_id=key, kind=kind, names=said, source=source, due_at=now)
-        for key, said in names.items()
+        Change(contact_id=key, kind=kind, names=said, source=source, due_at=now) for key, said in names.items()
     )
     return len(names)
 

@@ -1,27 +1,22 @@
-"""Who calls the API: server keys with scopes, throttled by key; errors in one plain sentence."""
+"""Who calls the API: server keys with scopes, throttled by key."""
 
 import base64
 import binascii
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from django.core.cache import cache
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.db.models import Q
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import exception_handler
 
 from lib import clock
 from ops.models import ApiKey
 
-log = structlog.get_logger(__name__)
 WRONG_KEYS_PER_MINUTE = 60
 MISSING = "Send a server key in the header: Authorization: Bearer dls_…"
 UNKNOWN = "This key is unknown or was revoked; make a new one in the admin under API keys."
@@ -34,12 +29,12 @@ class ServerKeyAuthentication(BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
-        text = _presented(header)
+        text = presented(header)
         key = ApiKey.objects.with_text(text) if _may_be_key(text) else None
         if key is None:
             _count_wrong_key(request)
             raise exceptions.AuthenticationFailed(UNKNOWN)
-        _note_use(key)
+        note_use(key)
         return key, key
 
     def authenticate_header(self, request: Request) -> str:
@@ -62,9 +57,7 @@ class HasScope(BasePermission):
             raise exceptions.MethodNotAllowed(str(request.method))
         scope = scope_of(view, request.method)
         if scope is None or scope not in key.scopes:
-            raise exceptions.PermissionDenied(
-                f"This key lacks the scope “{scope}”; add it, or use another key."
-            )
+            raise exceptions.PermissionDenied(f"This key lacks the scope “{scope}”; add it, or use another key.")
         return True
 
 
@@ -84,56 +77,22 @@ class KeyThrottle(SimpleRateThrottle):
     """
 
     scope = "key"
+    num_requests: int
+    duration: int
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if self.rate is None:
             return True
         key = request.auth
         who = f"key:{key.pk}" if isinstance(key, ApiKey) else f"ip:{_address(request)}"
-        self.left, used = _count(who, self.duration)
+        self.left, used = count(who, self.duration)
         return used <= self.num_requests
 
     def wait(self) -> float:
         return self.left
 
 
-def plain_errors(exception: Exception, context: dict[str, Any]) -> Response:
-    """Every error as `{"error": sentence}`, with `field` where one is at fault. Never a stack trace."""
-    if isinstance(exception, OperationalError | InterfaceError):
-        log.error("api.database", fault=type(exception).__name__)
-        sentence = "The database is not available at the moment; nothing was written, try again soon."
-        return Response({"error": sentence}, status=503, headers={"Retry-After": "5"})
-    if isinstance(exception, DataError):
-        log.warning("api.data", fault=str(exception))
-        return Response({"error": "A value does not fit where it is kept; make it shorter."}, status=400)
-    response = exception_handler(exception, context)
-    if response is None:
-        log.exception("api.fault", exc_info=exception, database=isinstance(exception, DatabaseError))
-        return Response({"error": "Something went wrong on our side; it was logged."}, status=500)
-    sentence, field = _first_sentence(response.data)
-    response.data = {"error": sentence, "field": field} if field else {"error": sentence}
-    return response
-
-
-def bad_input(sentence: str, field: str = "") -> exceptions.ValidationError:
-    """The error that answers 400 with this sentence."""
-    return exceptions.ValidationError({field: [sentence]} if field else [sentence])
-
-
-def _first_sentence(detail: Any, path: str = "") -> tuple[str, str]:
-    """The first fault of what the REST framework reports, and the dotted name of its field."""
-    if isinstance(detail, dict) and detail:
-        name, inner = next(iter(detail.items()))
-        own = name in ("detail", "non_field_errors", "code")
-        return _first_sentence(inner, path if own else f"{path}.{name}".strip("."))
-    if isinstance(detail, list) and detail:
-        index = next((i for i, item in enumerate(detail) if item), 0)
-        inner = detail[index]
-        return _first_sentence(inner, path if isinstance(inner, str) else f"{path}[{index}]")
-    return str(detail), path
-
-
-def _presented(header: str) -> str:
+def presented(header: str) -> str:
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == "bearer":
         return rest.strip()
@@ -149,7 +108,7 @@ def _may_be_key(text: str) -> bool:
     return text.isascii() and text.isprintable() and "_" in text
 
 
-def _note_use(key: ApiKey) -> None:
+def note_use(key: ApiKey) -> None:
     """At most once a minute: a busy key would else write its row thousands of times."""
     now = clock.now()
     minute_ago = now - timedelta(minutes=1)
@@ -159,12 +118,12 @@ def _note_use(key: ApiKey) -> None:
 
 
 def _count_wrong_key(request: Request) -> None:
-    left, used = _count(f"wrong:{_address(request)}", 60)
+    left, used = count(f"wrong:{_address(request)}", 60)
     if used > WRONG_KEYS_PER_MINUTE:
         raise exceptions.Throttled(left)
 
 
-def _count(who: str, seconds: int) -> tuple[float, int]:
+def count(who: str, seconds: int) -> tuple[float, int]:
     """Seconds left of the current window, and how often `who` was counted in it, this time included."""
     moment = clock.now().timestamp()
     window = int(moment // seconds)

@@ -95,9 +95,7 @@ def _run_batch(job: Job, now: datetime) -> None:
         _fail(job, now, str(fault))
     except Exception:  # noqa: BLE001  whatever a step does wrong, its job fails and the others go on
         log.exception("job.failed", job=job.pk, kind=job.kind)
-        _fail(
-            job, now, "It stopped because of a fault in the program; the log names it. Nothing was half done."
-        )
+        _fail(job, now, "It stopped because of a fault in the program; the log names it. Nothing was half done.")
     else:
         if finished:
             _end(job, Job.State.DONE, now, job.result)

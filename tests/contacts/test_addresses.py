@@ -55,9 +55,7 @@ def test_what_is_no_text_is_refused(raw):
         normalise(raw)
 
 
-@given(
-    st.one_of(st.text(max_size=40), st.from_regex(r"[^@\s]{1,12}@[^@\s]{1,12}\.[a-z]{2,4}", fullmatch=True))
-)
+@given(st.one_of(st.text(max_size=40), st.from_regex(r"[^@\s]{1,12}@[^@\s]{1,12}\.[a-z]{2,4}", fullmatch=True)))
 def test_an_address_is_its_own_spelling_and_fits_a_header(raw):
     try:
         email = normalise(raw)

@@ -50,9 +50,7 @@ def test_unsubscribing_stops_marketing_and_is_written_once():
 @pytest.mark.parametrize("ip", ["", "nonsense", "fe80::1%eth0", None])
 def test_an_odd_request_still_unsubscribes(ip):
     pk, _ = made()
-    assert consent.unsubscribe(
-        pk, now=NOW, source="x" * 200, ip=ip, user_agent="a\x00" * 400, wording="w\x00"
-    )
+    assert consent.unsubscribe(pk, now=NOW, source="x" * 200, ip=ip, user_agent="a\x00" * 400, wording="w\x00")
     assert not verdict(pk).allowed
 
 
@@ -143,9 +141,7 @@ def test_each_message_can_name_the_entry_that_allowed_it():
     pk, _ = made()
     topic = Topic.objects.create(key="news", name="News", basis="opt_in")
     assert verdict(pk).consent_record_id is None
-    assert consent.resubscribe(
-        pk, now=NOW, source="form", topic=topic, basis="opt_in", wording="Yes, send me news."
-    )
+    assert consent.resubscribe(pk, now=NOW, source="form", topic=topic, basis="opt_in", wording="Yes, send me news.")
     given = ConsentRecord.objects.get()
     assert (given.action, given.wording) == ("given", "Yes, send me news.")
     assert verdict(pk, topic).consent_record_id == given.pk

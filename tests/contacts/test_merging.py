@@ -149,9 +149,7 @@ def test_history_moves_afterwards_and_a_second_time_for_late_comers():
     event(a), event(b), event(b, "page.viewed")
     EventRollup.objects.create(contact=a, type="order.completed", count=2, first_at=NOW, last_at=NOW)
     day = dt.timedelta(days=1)
-    EventRollup.objects.create(
-        contact=b, type="order.completed", count=3, first_at=NOW - day, last_at=NOW - day
-    )
+    EventRollup.objects.create(contact=b, type="order.completed", count=3, first_at=NOW - day, last_at=NOW - day)
     EventRollup.objects.create(contact=b, type="page.viewed", count=1, first_at=NOW, last_at=NOW)
     address = address_ids(["b@example.com"], NOW)["b@example.com"]
     ConsentRecord.objects.create(address_id=address, contact=b, action="given", source="form")
@@ -161,10 +159,7 @@ def test_history_moves_afterwards_and_a_second_time_for_late_comers():
     assert Event.objects.filter(contact=a).count() == 3 and not Event.objects.filter(contact=b).exists()
     orders = EventRollup.objects.get(contact=a, type="order.completed")
     assert (orders.count, orders.first_at, orders.last_at) == (5, NOW - day, NOW)
-    assert (
-        EventRollup.objects.filter(contact=a).count() == 2
-        and not EventRollup.objects.filter(contact=b).exists()
-    )
+    assert EventRollup.objects.filter(contact=a).count() == 2 and not EventRollup.objects.filter(contact=b).exists()
     assert ConsentRecord.objects.get().contact == a
 
     assert merging.move_history(NOW) == 0

@@ -1,0 +1,37 @@
+"""The addresses of the management API, under /api/."""
+
+from django.urls import path, re_path
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.views import APIView
+
+from contacts import api as contacts
+from events import api as events
+
+
+@extend_schema(exclude=True)
+class NothingHere(APIView):
+    """An address that does not exist answers in the API's own words, not with a page."""
+
+    authentication_classes: list = []
+    permission_classes = [AllowAny]
+
+    def http_method_not_allowed(self, request, *args, **kwargs):
+        remedy = "" if request.path.endswith("/") else " Addresses of the API end with a slash."
+        raise NotFound(f"There is nothing at {request.path[:200]}.{remedy} See /api/docs/.")
+
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("events/", events.EventsView.as_view(), name="api-events"),
+    path("event-types/", events.EventTypesView.as_view(), name="api-event-types"),
+    path("contacts/", contacts.ContactsView.as_view(), name="api-contacts"),
+    path("contacts/<str:who>/", contacts.ContactView.as_view(), name="api-contact"),
+    path("contacts/<str:who>/attributes/", contacts.AttributesView.as_view(), name="api-contact-attributes"),
+    path("contacts/<str:who>/tags/", contacts.TagsView.as_view(), name="api-contact-tags"),
+    path("contacts/<str:who>/unsubscribe/", contacts.UnsubscribeView.as_view(), name="api-contact-unsubscribe"),
+    re_path(r"^.*$", NothingHere.as_view(), name="api-nothing"),
+]
