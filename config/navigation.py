@@ -1,32 +1,70 @@
 """How the admin looks and how one finds one's way: by task, not by app."""
 
-from os import environ
+from typing import Any
 
+from django.conf import settings
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
 def page(title: str, icon: str, name: str, permission: str | None = None) -> dict:
-    entry = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+    entry: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
     if permission:
         entry["permission"] = lambda request: request.user.has_perm(permission)
     return entry
 
+
+TEAL = {
+    "50": "oklch(98.4% .014 190)",
+    "100": "oklch(95.3% .04 190)",
+    "200": "oklch(91% .075 190)",
+    "300": "oklch(85.5% .11 190)",
+    "400": "oklch(75% .12 192)",
+    "500": "oklch(64% .112 195)",
+    "600": "oklch(52% .095 200)",
+    "700": "oklch(45% .082 203)",
+    "800": "oklch(39% .068 206)",
+    "900": "oklch(34% .055 208)",
+    "950": "oklch(25% .045 210)",
+}
 
 UNFOLD = {
     "SITE_TITLE": "Dripline",
     "SITE_HEADER": "Dripline",
     "SITE_SUBHEADER": "Campaigns that people are glad to get",
     "SITE_SYMBOL": "water_drop",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("admin_dripline/drop.svg")},
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "config.navigation.environment",
     "DASHBOARD_CALLBACK": "reports.start.fill",
-    "STYLES": [],
+    "STYLES": [lambda request: static("admin_dripline/dripline.css")],
     "SCRIPTS": [],
+    "COLORS": {"primary": TEAL},
     "COMMAND": {"search_models": False, "show_history": False},
+    "TABS": [
+        {
+            "models": ["django_q.schedule", "django_q.ormq", "django_q.failure"],
+            "items": [
+                page("Schedules", "schedule", "django_q_schedule_changelist", "django_q.view_schedule"),
+                page("Queue", "list", "django_q_ormq_changelist", "django_q.view_ormq"),
+                page("Failed tasks", "error", "django_q_failure_changelist", "django_q.view_failure"),
+            ],
+        },
+        {
+            "models": ["axes.accessattempt", "axes.accesslog", "axes.accessfailurelog"],
+            "items": [
+                page("Failed lately", "lock", "axes_accessattempt_changelist", "axes.view_accessattempt"),
+                page("Log-ins", "login", "axes_accesslog_changelist", "axes.view_accesslog"),
+                page("All failures", "report", "axes_accessfailurelog_changelist", "axes.view_accessfailurelog"),
+            ],
+        },
+    ],
     "SIDEBAR": {
-        "show_search": True,
+        "show_search": False,
         "show_all_applications": False,
         "navigation": [
             {"items": [page("Start", "home", "index")]},
@@ -45,7 +83,12 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     page("Sequences", "linear_scale", "campaigns_campaign_changelist", "campaigns.view_campaign"),
-                    page("People inside", "directions_walk", "automation_enrollment_changelist", "automation.view_enrollment"),
+                    page(
+                        "People inside",
+                        "directions_walk",
+                        "automation_enrollment_changelist",
+                        "automation.view_enrollment",
+                    ),
                 ],
             },
             {
@@ -55,7 +98,12 @@ UNFOLD = {
                     page("Templates", "draft", "campaigns_emailtemplate_changelist", "campaigns.view_emailtemplate"),
                     page("Messages", "outgoing_mail", "campaigns_message_changelist", "campaigns.view_message"),
                     page("Topics", "topic", "contacts_topic_changelist", "contacts.view_topic"),
-                    page("Caught mail", "mark_email_unread", "campaigns_caughtmail_changelist", "campaigns.view_caughtmail"),
+                    page(
+                        "Caught mail",
+                        "mark_email_unread",
+                        "campaigns_caughtmail_changelist",
+                        "campaigns.view_caughtmail",
+                    ),
                 ],
             },
             {
@@ -80,6 +128,7 @@ UNFOLD = {
                     page("Jobs", "pending_actions", "ops_job_changelist", "ops.view_job"),
                     page("Workers", "monitor_heart", "ops_heartbeat_changelist", "ops.view_heartbeat"),
                     page("Audit log", "history", "admin_logentry_changelist", "admin.view_logentry"),
+                    page("Log-ins", "lock", "axes_accessattempt_changelist", "axes.view_accessattempt"),
                     page("Background tasks", "manufacturing", "django_q_schedule_changelist", "django_q.view_schedule"),
                 ],
             },
@@ -90,4 +139,4 @@ UNFOLD = {
 
 def environment(request) -> list[str] | None:
     """A badge in the corner that says when this is a demo."""
-    return ["Demo", "info"] if environ.get("DEMO") else None
+    return ["Demo", "info"] if settings.DEMO else None

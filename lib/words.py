@@ -95,6 +95,4 @@ def spoken_time(at, now, empty: str = "never") -> str:
     """A time as words, with the exact time to hover over."""
     if at is None:
         return empty
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), day_and_time(at), moment(at, now)
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), day_and_time(at), moment(at, now))
