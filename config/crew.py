@@ -23,6 +23,13 @@ VOICE = "dripline"  # the name before our own lines
 Errand = Callable[["Crew"], None]
 
 
+class Terminal(Printer):
+    def write(self, message: Message) -> None:
+        """A terminal that was closed, or a pipe that nobody reads, is no reason to drop everything."""
+        with suppress(OSError):
+            super().write(message)
+
+
 class Crew(honcho.manager.Manager):
     """Long-running processes, and one errand run beside them whose end stops nothing.
 
@@ -30,7 +37,7 @@ class Crew(honcho.manager.Manager):
     """
 
     def __init__(self, errand: Errand) -> None:
-        super().__init__(Printer(sys.stdout))
+        super().__init__(Terminal(sys.stdout))
         self._printer.width = len(VOICE)
         self.fallen = ""
         self._errand = errand
@@ -70,19 +77,24 @@ class Crew(honcho.manager.Manager):
         try:
             super().loop()
         finally:
-            if self._guard:
-                self._guard.kill()
-                self._guard.wait()
+            self._dismiss()
             self._sweep()
+
+    def _dismiss(self) -> None:
+        """The guard and honcho's readers; a reader that nobody listens to any more would block our exit."""
+        if self._guard:
+            self._guard.kill()
+            self._guard.wait()
+        for process in self._processes.values():
+            if reader := process.get("process"):
+                reader.kill()
 
     def terminate(self) -> None:
         if not self._all_started():  # a signal in the first moment: some have no pid yet to be told
             threading.Timer(0.1, self.terminate).start()
             return
         if self.returncode not in (130, 143):
-            self.fallen = next(
-                (name for name, process in self._processes.items() if "returncode" in process), ""
-            )
+            self.fallen = next((name for name, process in self._processes.items() if "returncode" in process), "")
         super().terminate()
 
     def _terminal_closed(self, *_: object) -> None:
@@ -107,9 +119,7 @@ class Crew(honcho.manager.Manager):
 
     def _sweep(self) -> None:
         """Kills what outlived its parent: each process leads a session, which its descendants share."""
-        sessions = self._errands | {
-            process["pid"] for process in self._processes.values() if "pid" in process
-        }
+        sessions = self._errands | {process["pid"] for process in self._processes.values() if "pid" in process}
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if os.getsid(int(entry.name)) in sessions:

@@ -52,9 +52,7 @@ def first_login() -> str:
     name, password = (os.environ.get(f"DJANGO_SUPERUSER_{part}", "") for part in ("USERNAME", "PASSWORD"))
     if name and password:
         made = set_login(name, password)
-        return (
-            f"The log-in {name} has been made." if made else f"The log-in {name} exists; its password stays."
-        )
+        return f"The log-in {name} has been made." if made else f"The log-in {name} exists; its password stays."
     if get_user_model().objects.filter(is_superuser=True).exists():
         return "Log in as the people of your team do."
     return "There is no log-in yet: run `make superuser` in another terminal."

@@ -108,9 +108,7 @@ def run(*, demo: bool) -> int:
     site = Site.from_environment(demo=demo)
     refuse_taken(site)
     if not demo and site.demo_marker.exists():
-        raise RunnerError(
-            f"{site.data_dir} holds the demo company: set DATA_DIR to another folder for your own site."
-        )
+        raise RunnerError(f"{site.data_dir} holds the demo company: set DATA_DIR to another folder for your own site.")
     print("Preparing the database and the pages …", flush=True)
     with database_url(site.data_dir) as url:
         env = site.environment(url)
@@ -244,9 +242,7 @@ def free_port(first: int) -> int:
         except OSError:
             continue
         return port
-    raise RunnerError(
-        f"No port from {first} on is free for the mail catcher: set EMAIL_URL to a mail server."
-    )
+    raise RunnerError(f"No port from {first} on is free for the mail catcher: set EMAIL_URL to a mail server.")
 
 
 def _bind(host: str, port: int) -> None:

@@ -136,9 +136,7 @@ class Embedded:
             if self._join():
                 return True
             if time.monotonic() > deadline:
-                raise PostgresError(
-                    f"PostgreSQL runs in {self.home} but does not answer: see {self.home / 'log'}."
-                )
+                raise PostgresError(f"PostgreSQL runs in {self.home} but does not answer: see {self.home / 'log'}.")
             time.sleep(0.05)
         return False
 

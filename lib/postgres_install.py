@@ -98,9 +98,7 @@ def _new_account() -> Account:
 def _owner(home: Path) -> Account:
     status = home.stat()
     if os.geteuid() == 0 and status.st_uid == 0:
-        raise PostgresError(
-            f"{home} belongs to root, but PostgreSQL refuses to run as root: remove that folder."
-        )
+        raise PostgresError(f"{home} belongs to root, but PostgreSQL refuses to run as root: remove that folder.")
     if os.geteuid() not in (0, status.st_uid):
         raise PostgresError(f"{home} belongs to another user: start as that user or set another DATA_DIR.")
     return Account(status.st_uid, status.st_gid)
@@ -118,9 +116,7 @@ def installs() -> dict[int, Path]:
 
 def version(install: Path) -> str:
     """Such as "18.4"."""
-    said = subprocess.run(
-        [install / "bin/postgres", "--version"], text=True, capture_output=True, check=True
-    ).stdout
+    said = subprocess.run([install / "bin/postgres", "--version"], text=True, capture_output=True, check=True).stdout
     match = re.search(r"\d+(\.\d+)*", said)
     assert match, said
     return match.group()

@@ -82,8 +82,7 @@ def test_a_signal_ends_all_and_blames_nobody(play, signum):
 
 def test_a_signal_in_the_first_moment_is_not_lost(play):
     process = play(
-        f"crew = Crew(lambda crew: os.kill(os.getpid(), signal.SIGTERM))\n"
-        f"crew.add('long', {SLEEP}, dict(os.environ))"
+        f"crew = Crew(lambda crew: os.kill(os.getpid(), signal.SIGTERM))\ncrew.add('long', {SLEEP}, dict(os.environ))"
     )
     assert "''" in read_until(process, "FALLEN")
     assert process.wait(10) == 0
@@ -114,6 +113,20 @@ def test_a_child_that_left_the_process_group_is_swept_up(play):
     process.terminate()
     assert process.wait(10) == 0
     assert gone(child)
+
+
+def test_it_ends_in_good_order_when_nobody_reads_its_output(play):
+    process = play(
+        "crew = Crew(lambda crew: None)\n"
+        "crew.add('chatty', ['sh', '-c', 'while :; do echo something to say; sleep 0.01; done'], dict(os.environ))"
+    )
+    chatty = pid_after(read_until(process, "chatty started"))
+    process.stdout.close()
+    time.sleep(1)
+    assert process.poll() is None
+    process.terminate()
+    process.wait(10)
+    assert gone(chatty)
 
 
 def test_machine_talk_goes_to_its_file(play, tmp_path):

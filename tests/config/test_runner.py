@@ -7,10 +7,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -47,15 +47,26 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def run(command: str, **told: object) -> subprocess.Popen:
-    """The runner in a session of its own, whose members are everything it started in it."""
-    env = {name: value for name, value in os.environ.items() if name not in OURS}
-    env |= {"CATCHER_PORT": str(free_port())} | {name: str(value) for name, value in told.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "config.runner", command],
-        cwd=ROOT, env=env, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+@pytest.fixture
+def run():
+    """The runner in a session of its own; one that a failing test left behind is asked to end."""
+    started = []
+
+    def run(command: str, **told: object) -> subprocess.Popen:
+        env = {name: value for name, value in os.environ.items() if name not in OURS}
+        env |= {"CATCHER_PORT": str(free_port())} | {name: str(value) for name, value in told.items()}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "config.runner", command],
+            cwd=ROOT, env=env, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            end(process, signal.SIGTERM)
 
 
 def read_until(process: subprocess.Popen, text: str) -> str:
@@ -73,20 +84,17 @@ def end(process: subprocess.Popen, signum: int) -> tuple[int, str]:
     return process.returncode, said
 
 
-def left_over(data_dir: Path) -> list[str]:
-    """Command lines of living processes that were told of this data folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-            if str(data_dir).encode() in told and entry.name != str(os.getpid()):
-                found.append((entry / "cmdline").read_text())
-        except OSError:
-            continue
-    return found
+def crew_of(process: subprocess.Popen) -> list[psutil.Process]:
+    """Everything the runner has started by now: processes, their children, the database, its watchdog."""
+    return psutil.Process(process.pid).children(recursive=True)
 
 
-def test_a_port_that_is_taken_is_named_with_the_remedy(data_dir):
+def survivors(crew: list[psutil.Process], seconds: float = 0) -> list[psutil.Process]:
+    _, alive = psutil.wait_procs(crew, timeout=seconds)
+    return [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_port_that_is_taken_is_named_with_the_remedy(run, data_dir):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         said, _ = run("serve", DATA_DIR=data_dir, PORT=number).communicate(timeout=20)
@@ -95,26 +103,25 @@ def test_a_port_that_is_taken_is_named_with_the_remedy(data_dir):
     assert "Traceback" not in said
 
 
-def test_a_port_that_is_no_number_is_named(data_dir):
+def test_a_port_that_is_no_number_is_named(run, data_dir):
     process = run("serve", DATA_DIR=data_dir, PORT="http")
     assert "PORT must be a number" in process.communicate(timeout=20)[0]
     assert process.returncode == 1
 
 
-def test_a_demo_is_not_passed_off_as_a_site(data_dir, port):
+def test_a_demo_is_not_passed_off_as_a_site(run, data_dir, port):
     (data_dir / "demo").touch()
     process = run("serve", DATA_DIR=data_dir, PORT=port)
     assert "holds the demo company: set DATA_DIR" in process.communicate(timeout=20)[0]
     assert process.returncode == 1
 
 
-def test_a_demo_password_needs_a_demo(data_dir):
+def test_a_demo_password_needs_a_demo(run, data_dir):
     assert "run `make demo` first" in run("demo-password", DATA_DIR=data_dir).communicate(timeout=20)[0]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_serve_answers_and_one_signal_ends_everything(data_dir, port, signum):
+def test_serve_answers_and_ctrl_c_ends_everything(run, data_dir, port):
     login = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "s3cret-word"}
     process = run("serve", DATA_DIR=data_dir, PORT=port, **login)
     said = read_until(process, f"Dripline is at http://127.0.0.1:{port}")
@@ -123,45 +130,46 @@ def test_serve_answers_and_one_signal_ends_everything(data_dir, port, signum):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
         assert answer.status == 200
     assert (data_dir / "secret_key").stat().st_mode & 0o777 == 0o600
-    code, said = end(process, signum)
+    crew = crew_of(process)
+    assert len(crew) > 10
+    code, said = end(process, signal.SIGINT)
     assert "Everything has stopped." in said
     assert code == 0
-    assert not left_over(data_dir)
+    assert not survivors(crew)
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_ends_everything_and_is_named(data_dir, port):
+def test_a_process_that_dies_ends_everything_and_is_named(run, data_dir, port):
     process = run("serve", DATA_DIR=data_dir, PORT=port)
     said = read_until(process, "Dripline is at")
     assert "There is no log-in yet" in said
+    crew = crew_of(process)
     web = next(line for line in said.splitlines() if "web started" in line)
     os.kill(int(web.rsplit("pid=", 1)[1].rstrip(")")), signal.SIGKILL)
     said, _ = process.communicate(timeout=90)
     assert "because the web process ended by itself" in said
     assert process.returncode == 1
-    assert not left_over(data_dir)
+    assert not survivors(crew)
 
 
 @pytest.mark.slow
-def test_nothing_outlives_a_killed_runner(data_dir, port):
+def test_nothing_outlives_a_killed_runner(run, data_dir, port):
     process = run("serve", DATA_DIR=data_dir, PORT=port)
     read_until(process, "Dripline is at")
+    crew = crew_of(process)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 30
-    while left := left_over(data_dir):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
+    assert not survivors(crew, seconds=60)
 
 
 @pytest.mark.slow
-def test_a_given_database_is_used_and_left_running(data_dir, port, tmp_path):
+def test_a_given_database_is_used_and_left_running(run, data_dir, port, tmp_path):
     from lib.postgres import Embedded
 
     with Embedded(data_dir / "given", fsync=False) as given:
         process = run("serve", DATA_DIR=data_dir / "site", PORT=port, DATABASE_URL=given.url)
         read_until(process, "Dripline is at")
-        assert end(process, signal.SIGINT)[0] == 0
+        assert end(process, signal.SIGTERM)[0] == 0
         assert not (data_dir / "site/postgres").exists()
         with psycopg.connect(given.url) as connection:
             assert connection.execute("SELECT count(*) FROM django_migrations").fetchone()[0] > 0

@@ -145,9 +145,7 @@ def test_processes_that_start_at_once_share_one_server(data_dir):
     wait_until(lambda: not processes_of(data_dir))
 
 
-@pytest.mark.parametrize(
-    "then", ["", "if os.fork() == 0: time.sleep(60)"], ids=["alone", "with a forked child"]
-)
+@pytest.mark.parametrize("then", ["", "if os.fork() == 0: time.sleep(60)"], ids=["alone", "with a forked child"])
 def test_it_stops_when_its_starter_is_killed(data_dir, then):
     child, url = start_in_another_process(data_dir, then)
     ask(url, "CREATE TABLE kept AS SELECT 42 AS n")
