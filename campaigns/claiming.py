@@ -46,7 +46,7 @@ def _claim(now: datetime, limit: int, alone: bool) -> list[Message]:
         ids = [pk for (pk,) in cursor.fetchall()]
     return list(
         Message.objects.filter(pk__in=ids)
-        .select_related("contact", "address", "template", "campaign")
+        .select_related("contact__address", "address", "template", "campaign")
         .order_by("due_at", "pk")
     )
 
@@ -70,7 +70,11 @@ def take_back(now: datetime) -> int:
     """
     lost = Message.objects.filter(lease_until__lt=Now())
     parked = lost.filter(state=Message.State.LEASED, alone=True, attempts__gte=MOST_LONE_ATTEMPTS - 1).update(
-        state=Message.State.PARKED, attempts=F("attempts") + 1, due_at=None, lease_until=None, fence=F("fence") + 1,
+        state=Message.State.PARKED,
+        attempts=F("attempts") + 1,
+        due_at=None,
+        lease_until=None,
+        fence=F("fence") + 1,
         reason="Three attempts to send it ended with the worker's death.",
     )
     again = lost.filter(state=Message.State.LEASED, alone=True).update(
@@ -84,7 +88,10 @@ def take_back(now: datetime) -> int:
         state=Message.State.QUEUED, resent=True, alone=True, due_at=now, lease_until=None, fence=F("fence") + 1
     )
     unknown = sending.update(
-        state=Message.State.UNKNOWN, outcome=Message.Outcome.UNKNOWN, lease_until=None, settled_at=now,
+        state=Message.State.UNKNOWN,
+        outcome=Message.Outcome.UNKNOWN,
+        lease_until=None,
+        settled_at=now,
         fence=F("fence") + 1,
         reason="The worker died while the message was being handed over, so it may or may not have arrived.",
     )

@@ -19,7 +19,7 @@ from threading import local
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import close_old_connections, transaction
 
 from campaigns import settling
 from campaigns.claiming import LEASE_SECONDS, claim, renew
@@ -49,7 +49,7 @@ def send_due(now: datetime) -> int:
     if len(shares) == 1:
         _ways.batch(shares[0], now)
     else:
-        list(_pool().map(lambda share: _ways.batch(share, now), shares))
+        list(_pool().map(lambda share: _in_thread(share, now), shares))
     return len(messages)
 
 
@@ -91,6 +91,11 @@ def _pool() -> ThreadPoolExecutor:
         _pools.clear()
         _pools[pid] = ThreadPoolExecutor(settings.MAIL_CONNECTIONS, "mail")
     return _pools[pid]
+
+
+def _in_thread(share: list[Message], now: datetime) -> None:
+    close_old_connections()  # no request ends in these threads that would drop a dead one
+    _ways.batch(share, now)
 
 
 class Batch:

@@ -43,7 +43,10 @@ RETURNING m.id
 MARK = """
 UPDATE campaigns_message SET state = 'sending', due_at = NULL, message_id = %s, links = %s, consent_record_id = %s,
     lease_until = clock_timestamp() + make_interval(secs => %s)
-WHERE id = %s AND fence = %s AND state = 'leased'
+WHERE id = %s AND fence = %s AND state = 'leased' AND (
+    campaign_id IS NULL
+    OR EXISTS (SELECT FROM campaigns_campaign c WHERE c.id = campaign_id AND c.state IN ('active', 'draining'))
+)
 """
 
 
@@ -64,7 +67,7 @@ class Result:
 
 
 def mark_sending(message: Message, lease_seconds: int) -> bool:
-    """The last act before the final dot; False where the message is not ours any more."""
+    """The last act before the final dot; False where the message is not ours any more, or its campaign paused."""
     with connection.cursor() as cursor:
         cursor.execute(
             MARK,
@@ -77,7 +80,7 @@ def settle(results: Sequence[Result], now: datetime, bodies: dict | None = None)
     """Write results, with the bodies of those that were handed over."""
     if not results:
         return
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
             cursor.execute(SETTLE, [Jsonb([_row(result, now) for result in results])])
             written = {pk for (pk,) in cursor.fetchall()}
