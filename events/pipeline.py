@@ -36,6 +36,12 @@ JOIN events_event e ON e.id = c.event_id AND e.received_at = c.event_at
 WHERE c.id = ANY(%s) ORDER BY c.id
 """
 
+# A merge re-points unread changes at once and history later: the events that are read now must not lag behind.
+FOLLOW_MERGES = """
+UPDATE events_event e SET contact_id = c.contact_id FROM contacts_change c
+WHERE c.id = ANY(%s) AND e.id = c.event_id AND e.received_at = c.event_at AND e.contact_id <> c.contact_id
+"""
+
 
 @dataclass
 class Batch:
@@ -87,10 +93,14 @@ def _events(changes: Sequence[Change]) -> list[Event]:
     ids = [change.id for change in changes if change.event_id]
     if not ids:
         return []
-    triggers = {change.event_id: change.triggers for change in changes if change.event_id}
+    about = {change.event_id: change for change in changes if change.event_id}
     events = list(Event.objects.raw(READ_EVENTS, [ids]))
+    if any(event.contact_id != about[event.id].contact_id for event in events):
+        with connection.cursor() as cursor:
+            cursor.execute(FOLLOW_MERGES, [ids])
     for event in events:
-        event.triggers = triggers[event.id]  # type: ignore[attr-defined]
+        event.contact_id = about[event.id].contact_id
+        event.triggers = about[event.id].triggers  # type: ignore[attr-defined]
     return events
 
 

@@ -140,6 +140,19 @@ def test_news_that_nobody_read_yet_is_the_winners():
     assert news.contact_id == a.pk and news.triggers and news.lane == a.pk % 256
 
 
+def test_what_happened_just_before_a_merge_is_read_as_the_winners(settings):
+    settings.EVENT_PIPELINE = ["events.rollups.count"]
+    a, b = person("a"), person("b")
+    for contact in (a, b):
+        happened = event(contact)
+        Change.objects.create(contact=contact, kind="event", event_id=happened.pk, event_at=NOW, due_at=NOW)
+    merged((a, b))
+    while pipeline.drain(NOW):
+        pass
+    assert set(Event.objects.values_list("contact", flat=True)) == {a.pk}
+    assert EventRollup.objects.get().count == 2 and EventRollup.objects.get().contact_id == a.pk
+
+
 def test_the_lanes_are_locked_as_the_pipeline_locks_them():
     assert merging.LANE_LOCK == pipeline.LOCK_CLASS
 
