@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 # The checks look at a database of their own, never at a site's.
-CHECK := DATA_DIR=$(CURDIR)/.data/check $(RUN)
+CHECK := DATA_DIR=$(CURDIR)/.data/check LOG_LEVEL=WARNING $(RUN)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -13,6 +13,7 @@ import django
 from lib.postgres import database_url
 
 ROOT = Path(__file__).resolve().parent.parent
+FIRST_RELEASE = ["0003_partition_events"]  # makes a new table of an empty one, before anybody ran Dripline
 
 
 def main() -> int:
@@ -29,7 +30,12 @@ def has_errors() -> bool:
 
     ours = [app.label for app in apps.get_app_configs() if Path(app.path).parent == ROOT]
     linter = MigrationLinter(
-        str(ROOT), include_apps=ours, ignore_initial_migrations=True, no_cache=True, quiet=["ok", "ignore"]
+        str(ROOT),
+        include_apps=ours,
+        ignore_initial_migrations=True,
+        ignore_name=FIRST_RELEASE,
+        no_cache=True,
+        quiet=["ok", "ignore"],
     )
     linter.lint_all_migrations()
     linter.print_summary()
