@@ -1,0 +1,103 @@
+"""Sequences in the admin: the list, and the ways to their pages."""
+
+from datetime import timedelta
+from functools import partial
+
+from django.urls import path
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.views import ChangeList
+
+from campaigns import numbers, preview_pages, sequence_pages, verb_pages
+from campaigns.models import Campaign
+from lib import clock
+from lib.admin import moment
+
+STATE_COLOURS = {"Draft": "", "Active": "success", "Draining": "info", "Paused": "warning", "Archived": ""}
+SPAN = timedelta(days=30)
+
+
+class CampaignList(ChangeList):
+    """The list, with the numbers of the campaigns on this page fetched at once."""
+
+    def get_results(self, request):
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        counted = numbers.since([campaign.pk for campaign in self.result_list], clock.now() - SPAN)
+        for campaign in self.result_list:
+            campaign.numbers = counted[campaign.pk]
+
+
+class CampaignAdmin(ModelAdmin):
+    list_display = ["titled", "kind", "state_badge", "inside", "sent", "opened", "clicked", "edited"]
+    list_display_links = ["titled"]
+    list_filter = ["state", "type"]
+    list_per_page = 50
+    search_fields = ["name", "objective"]
+    search_help_text = "Name or objective"
+    actions = None
+    show_full_result_count = False
+    show_add_link = False
+    list_before_template = "campaigns/sequence_list_intro.html"
+    edited = moment("edited_at", "last edited")
+    empty_icon = "linear_scale"
+    empty_title = "No sequences here"
+    empty_sentence = "A sequence mails people step by step, from the moment they do something that you choose."
+
+    def get_changelist(self, request, **kwargs):
+        return CampaignList
+
+    def has_delete_permission(self, request, obj=None):
+        """What was ever live is archived, not deleted: its history belongs to the people in it."""
+        never_live = obj is not None and obj.state == Campaign.State.DRAFT and obj.live_id is None
+        return never_live and super().has_delete_permission(request, obj)
+
+    @display(description="Sequence", header=True, ordering="name")
+    def titled(self, campaign):
+        return campaign.name, campaign.objective
+
+    @display(description="Type", ordering="type")
+    def kind(self, campaign):
+        return campaign.get_type_display()
+
+    @display(description="State", label=STATE_COLOURS, ordering="state")
+    def state_badge(self, campaign):
+        return campaign.get_state_display()
+
+    @display(description="People inside")
+    def inside(self, campaign):
+        return f"{campaign.numbers.waiting:,}"
+
+    @display(description="Sent, 30 days")
+    def sent(self, campaign):
+        return f"{campaign.numbers.sent:,}"
+
+    @display(description="Opened by")
+    def opened(self, campaign):
+        return f"{campaign.numbers.opened:,}"
+
+    @display(description="Clicked by")
+    def clicked(self, campaign):
+        return f"{campaign.numbers.clicked:,}"
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"title": "Sequences", **(extra_context or {})})
+
+    def add_view(self, request, form_url="", extra_context=None):
+        return sequence_pages.add_page(self, request)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        return sequence_pages.change_page(self, request, object_id)
+
+    def get_urls(self):
+        def way(route, view, name):
+            view = self.admin_site.admin_view(partial(view, self))
+            return path(f"<int:object_id>/{route}/", view, name=f"campaigns_campaign_{name}")
+
+        return [
+            *(way(verb, partial(verb_pages.verb_page, verb=verb), verb) for verb in verb_pages.VERBS),
+            way("preview", preview_pages.preview_page, "preview"),
+            way("preview/<int:template_id>/said", preview_pages.said, "said"),
+            way("preview/<int:template_id>/test", preview_pages.test_page, "test"),
+            *super().get_urls(),
+        ]

@@ -1,0 +1,189 @@
+"""The page on which a sequence is built, the page that only shows it, and what two editors see."""
+
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
+
+from campaigns import document as documents
+from campaigns import lifecycle, numbers
+from campaigns.document import Document, NotADocument, Row
+from campaigns.models import Campaign
+from campaigns.numbers import Numbers
+from campaigns.pages import found, number, page, tell
+from campaigns.publishing import describe
+from campaigns.sequence_form import SequenceForm, show_problems
+from campaigns.sequence_words import differences, head_in_words
+from campaigns.step_cards import StepFormSet, initial_rows
+from campaigns.verb_pages import buttons
+from lib import clock
+from ops import audit
+
+
+def add_page(model_admin, request):
+    """A new sequence, blank or begun as a copy of another one (`?copy=`)."""
+    if not model_admin.has_add_permission(request):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _save(model_admin, request, None)
+    copied = Campaign.objects.filter(pk=number(request.GET.get("copy"))).first()
+    document, rows = _copy_of(copied) if copied else (Document(), [Row()])
+    form = SequenceForm(initial=SequenceForm.initial_from(document))
+    return _form_page(model_admin, request, None, form, _cards(form, initial=initial_rows(rows)), copied=copied)
+
+
+def change_page(model_admin, request, object_id):
+    campaign = found(model_admin, request, object_id)
+    document, rows = readable(campaign)
+    if rows is None or not _may_edit(model_admin, request, campaign):
+        if request.method == "POST":
+            raise PermissionDenied
+        return _read_page(model_admin, request, campaign, document, rows)
+    if request.method == "POST":
+        return _save(model_admin, request, campaign)
+    form = SequenceForm(initial=SequenceForm.initial_from(document, campaign.revision))
+    return _form_page(model_admin, request, campaign, form, _cards(form, initial=initial_rows(rows)))
+
+
+def readable(campaign: Campaign) -> tuple[Document, list[Row] | None]:
+    """The draft and its linear form; no form where the draft branches or cannot be read."""
+    try:
+        document = documents.parse(campaign.draft)
+    except NotADocument:
+        return Document(name=campaign.name), None
+    return document, documents.rows(document)
+
+
+def typed_document(form: SequenceForm, cards) -> Document | None:
+    """The document that was typed; None where something is wrong, and then the forms say what and where."""
+    valid = form.is_valid()
+    if not cards.is_valid() or not valid:
+        return None
+    ordered = cards.in_order()
+    document = form.document([card.row for card in ordered])
+    wrong = documents.problems(document)
+    show_problems(wrong, form, ordered)
+    return None if wrong else document
+
+
+def _save(model_admin, request, campaign):
+    form = SequenceForm(request.POST)
+    cards = _cards(form, request.POST)
+    document = typed_document(form, cards)
+    if document is None:
+        return _form_page(model_admin, request, campaign, form, cards)
+    if campaign is None:
+        campaign = lifecycle.create(document, request.user, clock.now())
+        audit.note(request.user, campaign, "Made the sequence.")
+    else:
+        revision = form.cleaned_data["revision"] or 0
+        try:
+            campaign = lifecycle.save_draft(campaign, document, revision, request.user, clock.now())
+        except lifecycle.Conflict as conflict:
+            return _conflict_page(model_admin, request, conflict.campaign, document)
+    tell(request, _saved(campaign))
+    return redirect(f"admin:campaigns_campaign_{'preview' if '_preview' in request.POST else 'change'}", campaign.pk)
+
+
+def _saved(campaign: Campaign) -> str:
+    if lifecycle.has_unpublished_changes(campaign):
+        return "Saved as a draft. What is live stays as it is until you publish the changes."
+    return "Saved." if campaign.live_id else "Saved as a draft. Nobody is mailed until it is activated."
+
+
+def _form_page(model_admin, request, campaign, form, cards, **context):
+    counted = numbers.by_step(campaign) if campaign else {}
+    return page(
+        model_admin,
+        request,
+        "campaigns/sequence_form.html",
+        campaign.name if campaign else "Add sequence",
+        campaign,
+        campaign=campaign,
+        form=form,
+        cards=cards,
+        blank=cards.empty_form,
+        ordered=[(card, _row_numbers(card, counted)) for card in cards.in_order()],
+        dropped=cards.dropped(),
+        gone=_gone(cards, counted),
+        media=model_admin.media + form.media + cards.media,
+        buttons=buttons(request, campaign),
+        unpublished=bool(campaign) and lifecycle.has_unpublished_changes(campaign),
+        **({} if campaign else {"copyable": Campaign.objects.order_by("name")[:200]}),
+        **context,
+    )
+
+
+def _cards(form: SequenceForm, data=None, initial=None):
+    return StepFormSet(data, prefix="steps", initial=initial, form_kwargs={"offered": form.offered})
+
+
+def _row_numbers(card, counted: dict[str, Numbers]) -> Numbers:
+    """What came of one card: its mail's numbers, with those who wait before it."""
+    mail, wait = counted.get(card["uid"].value() or "-"), counted.get(card["wait_uid"].value() or "-")
+    if mail and wait:
+        return Numbers(mail.waiting + wait.waiting, mail.sent, mail.opened, mail.clicked, mail.failed)
+    return mail or wait or Numbers()
+
+
+def _gone(cards, counted: dict[str, Numbers]) -> list[Numbers]:
+    """Numbers of steps that the sequence had once."""
+    shown = {card[name].value() for card in cards.forms for name in ("uid", "wait_uid")}
+    return [found for uid, found in counted.items() if uid and uid not in shown and (found.sent or found.waiting)]
+
+
+def _read_page(model_admin, request, campaign, document, rows):
+    counted = numbers.by_step(campaign)
+    return page(
+        model_admin,
+        request,
+        "campaigns/sequence_read.html",
+        campaign.name,
+        campaign,
+        campaign=campaign,
+        head=head_in_words(document),
+        branches=rows is None,
+        steps=[(describe(step), counted.get(step.uid, Numbers())) for step in document.steps],
+        buttons=buttons(request, campaign),
+        may_change=model_admin.has_change_permission(request, campaign),
+    )
+
+
+def _conflict_page(model_admin, request, campaign: Campaign, mine: Document):
+    """Somebody saved first. Nothing is lost: what was typed travels along in hidden fields."""
+    typed = [(name, value) for name, values in request.POST.lists() for value in values]
+    typed = [pair for pair in typed if pair[0] not in ("revision", "csrfmiddlewaretoken")]
+    return page(
+        model_admin,
+        request,
+        "campaigns/sequence_conflict.html",
+        "Two people edited this sequence",
+        campaign,
+        status=409,
+        campaign=campaign,
+        typed=typed,
+        saved_by=_last_editor(campaign),
+        differences=differences(documents.parse(campaign.draft), mine),
+    )
+
+
+def _last_editor(campaign: Campaign) -> str:
+    entry = (
+        LogEntry.objects.filter(content_type__model="campaign", object_id=str(campaign.pk))
+        .select_related("user")
+        .order_by("-action_time", "-pk")
+        .first()
+    )
+    return (entry.user.get_full_name() or entry.user.get_username()) if entry else "Somebody"
+
+
+def _copy_of(campaign: Campaign) -> tuple[Document, list[Row]]:
+    """A copy to begin with: a new name, new steps, the same words."""
+    document, rows = readable(campaign)
+    document.name = f"{document.name[:110]} (copy)"
+    for row in rows or []:
+        row.uid = row.wait_uid = ""
+    return document, rows or [Row()]
+
+
+def _may_edit(model_admin, request, campaign) -> bool:
+    return model_admin.has_change_permission(request, campaign) and campaign.state != Campaign.State.ARCHIVED

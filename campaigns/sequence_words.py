@@ -1,0 +1,55 @@
+"""A definition in words: who gets in, how often, what happens; and how two definitions differ."""
+
+from campaigns.document import Document, Trigger
+from campaigns.publishing import describe
+from contacts.models import Topic
+from events import types as event_types
+from segments import conditions
+
+AGAIN = {
+    "once": "Each person once.",
+    "every_time": "Everybody, every time it happens.",
+}
+
+
+def in_words(tree: dict, subject: str) -> str:
+    """A condition in words, also one that was written before its fields changed."""
+    try:
+        return conditions.sentence(tree, subject)
+    except conditions.InvalidCondition:
+        return "a condition holds that can no longer be read"
+
+
+def trigger_in_words(trigger: Trigger) -> str:
+    """“When somebody abandons a cart, but only if …”."""
+    deed = (event_types.find(trigger.event).triggers or f"does “{trigger.event}”") if trigger.event else "…"
+    condition = f", but only if {in_words(trigger.filter, 'event')}" if trigger.filter else ""
+    return f"When somebody {deed}{condition}."
+
+
+def head_in_words(document: Document) -> list[tuple[str, str]]:
+    """Everything but the steps, as (label, sentence)."""
+    again = AGAIN.get(document.reentry.mode) or f"At most once per {document.reentry.amount} {document.reentry.unit}."
+    topic = Topic.objects.filter(key=document.topic).first() if document.topic else None
+    lines = [
+        ("Objective", document.objective),
+        ("Who enters", " ".join(trigger_in_words(trigger) for trigger in document.triggers)),
+        ("Only people", f"{in_words(document.audience, 'contact')}." if document.audience else "Everybody."),
+        ("Again", again),
+        ("Topic", str(topic or "No topic")),
+        ("Entry key", document.entry_key),
+        ("Holdout", f"{document.holdout} % get nothing." if document.holdout else ""),
+    ]
+    return [(label, words) for label, words in lines if words]
+
+
+def differences(theirs: Document, mine: Document) -> list[tuple[str, str, str]]:
+    """Where two drafts differ, as (what, theirs, mine)."""
+    before, after = dict(_in_words(theirs)), dict(_in_words(mine))
+    names = [*before, *(name for name in after if name not in before)]
+    return [(name, before.get(name, ""), after.get(name, "")) for name in names if before.get(name) != after.get(name)]
+
+
+def _in_words(document: Document) -> list[tuple[str, str]]:
+    steps = [(f"Step {place}", describe(step)) for place, step in enumerate(document.steps, 1)]
+    return [("Name", document.name), ("Type", document.type), *head_in_words(document), *steps]

@@ -1,0 +1,142 @@
+"""The steps of a sequence as cards: each a wait, then what is done, and for whom; in the order chosen."""
+
+from typing import Any
+
+from django import forms
+from django.forms import BaseFormSet, formset_factory
+from django.utils.functional import cached_property
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
+
+from campaigns import document as documents
+from campaigns.document import Row, new_uid
+from campaigns.models import DEFAULT_LATENESS_HOURS
+from campaigns.sequence_offers import UNIT_CHOICES, Offered, suggest, whole_number
+from segments.forms import ConditionField
+
+MAX_WAIT = {"minutes": 1_051_200, "hours": 17_520, "days": 730, "weeks": 104}  # two years
+
+
+class StepForm(forms.Form):
+    """One card: a wait, then what is done, and for whom."""
+
+    uid = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+    wait_uid = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+    wait_amount = forms.FloatField(
+        label="Wait",
+        min_value=0,
+        initial=0,
+        widget=UnfoldAdminIntegerFieldWidget(attrs={"step": "any"}),
+        error_messages=dict.fromkeys(("required", "invalid", "min_value"), "Wait: write a number of 0 or more."),
+    )
+    wait_unit = forms.ChoiceField(
+        label="unit of the wait", choices=UNIT_CHOICES, initial="days", widget=UnfoldAdminSelectWidget()
+    )
+    action = forms.ChoiceField(
+        label="then",
+        choices=[("email", "Send the mail"), ("leave", "Leave the sequence")],
+        initial="email",
+        widget=UnfoldAdminSelectWidget(),
+    )
+    template = forms.TypedChoiceField(
+        label="mail",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={"invalid_choice": "This template no longer exists; choose another one."},
+    )
+    lateness_hours = whole_number(
+        "Not sent when late by more than (hours)", 1, 720, initial=DEFAULT_LATENESS_HOURS, required=False
+    )
+    only_if = ConditionField("enrollment", label="Only if", required=False)
+
+    def __init__(self, *args, offered: Offered, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["template"].choices = [("", "Choose a template…"), *offered.templates]
+        self.fields["only_if"].event_type = offered.event_type
+        suggest(self.fields["only_if"], offered.event_paths)
+
+    def clean(self):
+        typed = super().clean()
+        if typed.get("action") == "email" and not typed.get("template") and "template" not in self.errors:
+            self.add_error("template", "Choose the mail to send.")
+        limit = MAX_WAIT.get(typed.get("wait_unit", ""))
+        if limit and (typed.get("wait_amount") or 0) > limit:
+            self.add_error("wait_amount", f"Wait: two years at most, that is {limit:,} {typed['wait_unit']}.")
+        return typed
+
+    @cached_property
+    def row(self) -> Row:
+        """The row that was typed; a new step gets its uid here, so that a sentence can name its place."""
+        typed = self.cleaned_data
+        sends = typed["action"] == "email"
+        return Row(
+            uid=typed["uid"] or new_uid(),
+            wait_uid=typed["wait_uid"] or new_uid(),
+            wait_amount=typed["wait_amount"],
+            wait_unit=typed["wait_unit"],
+            action=typed["action"],
+            template=typed["template"] if sends else None,
+            lateness_hours=typed["lateness_hours"] or DEFAULT_LATENESS_HOURS,
+            only_if=typed["only_if"] or None,
+        )
+
+
+class StepsBase(BaseFormSet):
+    """The cards in the order in which the marketer put them."""
+
+    def get_form_kwargs(self, index):
+        """Every card counts, also one that was left as it was made."""
+        return {**super().get_form_kwargs(index), "empty_permitted": False}
+
+    def in_order(self) -> list[StepForm]:
+        kept = [form for form in self.forms if not (self.is_bound and self._should_delete_form(form))]
+        return sorted(kept, key=_place) if self.is_bound else kept
+
+    def dropped(self) -> list[StepForm]:
+        return [form for form in self.forms if self.is_bound and self._should_delete_form(form)]
+
+    def clean(self):
+        if not self.in_order():
+            raise forms.ValidationError("Add at least one step.")
+
+
+def _place(form: StepForm) -> tuple[bool, int]:
+    place = form["ORDER"].value()
+    try:
+        return False, int(place)
+    except (TypeError, ValueError):
+        return True, 0  # a card without a number stands last, in its own order
+
+
+StepFormSet = formset_factory(
+    StepForm,
+    formset=StepsBase,
+    extra=0,
+    can_order=True,
+    can_delete=True,
+    max_num=documents.MAX_STEPS,
+    validate_max=True,
+    absolute_max=documents.MAX_STEPS + 50,
+)
+
+
+def initial_rows(rows: list[Row]) -> list[dict[str, Any]]:
+    """What the cards show for the rows of a document; a new sequence begins with one card."""
+    return [
+        {
+            "uid": row.uid,
+            "wait_uid": row.wait_uid,
+            "wait_amount": _short(row.wait_amount),
+            "wait_unit": row.wait_unit,
+            "action": row.action,
+            "template": row.template,
+            "lateness_hours": row.lateness_hours,
+            "only_if": row.only_if,
+        }
+        for row in rows
+    ]
+
+
+def _short(amount: float) -> float | int:
+    return int(amount) if amount == int(amount) else amount
