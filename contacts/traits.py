@@ -19,7 +19,7 @@ ZONES = frozenset(available_timezones())
 class Telling(NamedTuple):
     """What one item says about one contact; `at` is when the contact was seen."""
 
-    index: int
+    item: int
     contact_id: int
     traits: Mapping[str, Any]
     at: datetime
@@ -46,18 +46,20 @@ def write(
     """Write what was told, in its order, and a Change for what became different; two queries.
 
     Objects are merged level by level; null removes. `ids` are those of the addresses.
-    Returns (index, sentence) for what could not be kept.
+    Returns (item, sentence) for what could not be kept.
     """
     if not tellings:
         return []
     before = _locked({telling.contact_id for telling in tellings})
-    after, seen, names, notes = dict(before), {}, {}, []
+    after, notes = dict(before), []
+    seen: dict[int, datetime] = {}
+    names: dict[int, dict[str, None]] = {}
     for telling in tellings:
         contact = telling.contact_id
         after[contact], changed, refused = _told(after[contact], telling.traits, ids)
         seen[contact] = max(telling.at, seen.get(contact, telling.at))
         names.setdefault(contact, {}).update(dict.fromkeys(changed))
-        notes += [(telling.index, sentence) for sentence in refused]
+        notes += [(telling.item, sentence) for sentence in refused]
     rows = [
         {"id": contact, **kept._asdict(), "last_seen_at": seen[contact], "names": list(names[contact])}
         for contact, kept in after.items()
@@ -69,7 +71,7 @@ def write(
 
 def merged(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> tuple[dict[str, Any], list[str]]:
     """Both objects in one, level by level, and the dotted paths of what became different; null removes."""
-    result, changed = dict(old), []
+    result, changed = dict(old), list[str]()
     for key, value in new.items():
         here, there = f"{path}{key}", result.get(key)
         if value is None:
@@ -88,12 +90,14 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> tu
 def _told(kept: Kept, traits: Mapping[str, Any], ids: Mapping[str, int]) -> tuple[Kept, list[str], list[str]]:
     """What is kept then, what became different, and what could not be kept."""
     new = {SPELLINGS.get(key, key): value for key, value in traits.items()}
-    changed, notes = [], []
+    notes = []
     address_id, timezone = kept.address_id, kept.timezone
     if "email" in new:
         email = new.pop("email")
-        if email is None or (isinstance(email, str) and email in ids):
-            address_id = ids.get(email)
+        if email is None:
+            address_id = None
+        elif isinstance(email, str) and email in ids:
+            address_id = ids[email]
         else:
             notes.append(f"The e-mail “{str(email)[:100]}” is not an address; the other traits were kept.")
     if "timezone" in new:

@@ -43,8 +43,8 @@ def prepare(index: int, item: Item, now: datetime) -> Prepared:
         raise Unclean(f"“type” must be one of {', '.join(KINDS)}.")
     row = Prepared(index, item.kind, _message_id(item), _person(item), occurred_at(item, now))
     context = clean(item.context, "context") if item.context else {}
-    about = context.pop("traits", None)
-    row.traits = about if isinstance(about, dict) else {}
+    if isinstance(context.get("traits"), dict):
+        row.traits = context["traits"]
     told = clean(item.traits, "traits") if item.traits else {}
     if item.kind == "group":
         row.company, row.company_traits = _company(item), told
@@ -52,7 +52,7 @@ def prepare(index: int, item: Item, now: datetime) -> Prepared:
         row.traits = row.traits | told
     if item.kind in ("track", "page", "screen"):
         row.type = _type(item)
-        row.properties, row.context = _packed(_properties(item)), _packed(context)
+        row.properties, row.context = _packed(_properties(item)), _packed(_untold(context))
     if row.traits or row.company_traits:
         _packed({"traits": [row.traits, row.company_traits]})
     return row
@@ -122,8 +122,13 @@ def _properties(item: Item) -> dict[str, Any]:
         named = {"name": item.name, "category": item.category}
         if item.kind == "screen":
             named["screen"] = item.name
-        properties |= {key: clean(value, key) for key, value in named.items() if value is not None}
+        properties = properties | {key: clean(value, key) for key, value in named.items() if value is not None}
     return properties
+
+
+def _untold(context: dict[str, Any]) -> dict[str, Any]:
+    """The context without the traits, which are kept with the contact alone."""
+    return {key: value for key, value in context.items() if key != "traits"} if "traits" in context else context
 
 
 def _packed(value: dict[str, Any]) -> msgspec.Raw:

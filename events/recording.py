@@ -133,14 +133,18 @@ class _Batch:
 
 def _record_own(rows: Sequence[OwnEvent], now: datetime) -> int:
     source = Source.objects.get_or_create(name=OWN_SOURCE)[0]
-    looping = [row for row in rows if row.hops > MAX_HOPS]
-    reason = f"More than {MAX_HOPS} of our own events led here; campaigns may be starting each other."
-    _show(source, [(reason, msgspec.json.encode(row).decode()) for row in looping], now)
-    new = _take_keys(source, [row for row in rows if row.hops <= MAX_HOPS], now)
+    events, refused = [], []
+    new = _take_keys(source, rows, now)
     with connection.cursor() as cursor:
-        cursor.execute(sql.CURRENT_CONTACTS, [sorted({row.contact_id for row in new})])
+        cursor.execute(sql.CURRENT_CONTACTS, [[row.contact_id for row in new]])
         current = dict(cursor.fetchall())
-    events = [_own_event(row, current[row.contact_id]) for row in new if row.contact_id in current]
+    for row in new:
+        try:
+            if row.contact_id in current:
+                events.append(_own_event(row, current[row.contact_id]))
+        except Unclean as fault:
+            refused.append((str(fault), row))
+    _show(source, refused, now)
     _write(events, source, now, triggers=True, seen=False)
     return len(events)
 
@@ -170,6 +174,8 @@ def _event(row: Prepared, contact: int) -> dict[str, Any]:
 
 
 def _own_event(row: OwnEvent, contact: int) -> dict[str, Any]:
+    if row.hops > MAX_HOPS:
+        raise Unclean(f"More than {MAX_HOPS} of our own events led here; campaigns may be starting each other.")
     return {
         "type": row.type, "contact": contact, "at": row.occurred_at,
         "properties": clean(row.properties), "context": {}, "hops": row.hops,

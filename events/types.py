@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 
 from django.db import connection
 
@@ -37,6 +38,7 @@ _names: dict[str, str] = {}
 
 def register(*event_types: EventType) -> None:
     """Make event types known; a key, a name or a kind of property that cannot be right is an error."""
+    canonical.cache_clear()
     for event_type in event_types:
         if unknown := set(event_type.properties.values()) - set(KINDS):
             raise ValueError(f"{event_type.key}: there is no kind of property {', '.join(sorted(unknown))}.")
@@ -59,6 +61,7 @@ def find(key: str) -> EventType:
     return EventType(key, label, triggers=f"does “{label}”", filters=f"did “{label}”")
 
 
+@lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """The key that a name stands for ("Order Completed" → order.completed), else the name itself."""
     return registry.get(name) and name or _names.get(_folded(name)) or name

@@ -2,7 +2,8 @@
 
 from events.types import EventType, register
 
-MESSAGE = {"campaign": "text", "step": "text", "template": "text", "message_id": "text", "subject": "text"}
+MESSAGE = {"campaign": "number", "step": "text", "template": "number", "template_name": "text", "message": "text"}
+SEEN = {**MESSAGE, "machine": "boolean", "verdict": "text"}
 
 register(
     EventType(
@@ -15,12 +16,12 @@ register(
     ),
     EventType(
         "email.opened", "E-mail opened", triggers="opens an e-mail", filters="opened an e-mail",
-        aliases=["Email Opened"], properties=MESSAGE,
+        aliases=["Email Opened"], properties=SEEN,
     ),
     EventType(
         "email.clicked", "E-mail link clicked", triggers="clicks a link in an e-mail",
         filters="clicked a link in an e-mail", aliases=["Email Clicked", "Email Link Clicked"],
-        properties={**MESSAGE, "url": "text"},
+        properties={**SEEN, "url": "text"},
     ),
     EventType(
         "email.bounced", "E-mail bounced", triggers="cannot be reached by e-mail",

@@ -411,3 +411,11 @@ def test_a_loop_ends_after_ten_hops_and_is_shown(db, now):
     rows = [own(contact, "a", hops=10, at=now), own(contact, "b", hops=11, at=now)]
     assert recording.record_own(rows, now) == 1
     assert "More than 10" in RejectedEvent.objects.get().reason
+
+
+def test_an_own_event_that_cannot_be_kept_leaves_the_others_alone(db, now):
+    contact = Contact.objects.create()
+    nobody = OwnEvent(None, "email.sent", {}, 1, "c", now)
+    rows = [own(contact, "a", at=now, text="\x00"), nobody, own(contact, "b", at=now)]
+    assert recording.record_own(rows, now) == 1
+    assert "NUL" in RejectedEvent.objects.get().reason

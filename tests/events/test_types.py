@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,8 @@ def test_marketers_set_how_late_is_too_late():
     assert limits["order.completed"] is None
     assert limits["cart.abandoned"] == timedelta(hours=6)
     assert limits["Rocket Launched"] == timedelta(days=1)
+
+
+def test_every_type_is_in_the_documentation():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "event-api.md").read_text()
+    assert [known.key for known in types.registry if f"`{known.key}`" not in page] == []
