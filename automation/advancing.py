@@ -18,6 +18,7 @@ from campaigns.document import Document, StepDoc, parse
 from campaigns.models import Campaign, Version
 from campaigns.step_kinds import STEP_KINDS, Done, Exit, Outcome, Wait
 from lib.due import work_off
+from ops.models import SiteSettings
 from segments import conditions
 
 BATCH = 500
@@ -169,7 +170,8 @@ class Round:
         if not step.only_if or not entering:
             return set()
         ids = {row.pk for row in entering}
-        matching = conditions.matching(Enrollment.objects.filter(pk__in=ids), step.only_if, self.now)
+        here = self.now.astimezone(SiteSettings.get().zone)
+        matching = conditions.matching(Enrollment.objects.filter(pk__in=ids), step.only_if, here)
         return ids - set(matching.values_list("pk", flat=True))
 
     def _new_visit(self, step: StepDoc, row: Enrollment) -> Visit:

@@ -21,6 +21,7 @@ from events import types as event_types
 from events.models import Event
 from events.pipeline import Batch
 from lib.durations import duration, in_words
+from ops.models import SiteSettings
 from segments import conditions
 
 HOLDOUT = "holdout"
@@ -45,7 +46,8 @@ def enter(batch: Batch) -> None:
     campaigns = _campaigns_for({event.type for event in events.values()})
     if not campaigns:
         return
-    matches = _matches(campaigns, events, batch.now)
+    # Conditions on days and weekdays follow the site's calendar.
+    matches = _matches(campaigns, events, batch.now.astimezone(SiteSettings.get().zone))
     if matches:
         _decide(matches, batch.now)
 
