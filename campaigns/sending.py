@@ -149,7 +149,7 @@ class Batch:
         return found
 
     def _mails(self) -> Iterator[Mail]:
-        """Rendered one by one as the connection is ready for them; who cannot be rendered is settled with the next commit."""
+        """Rendered one by one as the connection is ready; what cannot be rendered is settled with the next commit."""
         while self.messages:
             work.beat()
             message = self.messages.pop(0)
