@@ -9,6 +9,7 @@ import os
 import sys
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
@@ -24,25 +25,44 @@ def main() -> int:
     login.add_argument("--replace", action="store_true")
     arguments = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
     try:
+        django.setup()
         if arguments.command == "site":
             prepare_site(demo=arguments.demo)
             return 0
         made = set_login(arguments.name, os.environ["DJANGO_SUPERUSER_PASSWORD"], replace=arguments.replace)
         return 0 if made else EXISTS
+    except ImproperlyConfigured as fault:  # one sentence that says which setting is wrong
+        sys.stderr.write(f"{fault}\n")
+        return 1
     except (CommandError, OperationalError) as problem:
         sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
         return 1
 
 
 def prepare_site(*, demo: bool) -> None:
+    check_mail_server()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     if demo:
         call_command("loaddemo")
     else:
         sys.stdout.write(f"{first_login()}\n")
+
+
+def check_mail_server() -> None:
+    """Now, rather than when the first mail is due: does EMAIL_URL hold all that its provider needs?"""
+    from django.conf import settings
+
+    from campaigns.transports import transport_from
+
+    try:
+        transport_from(settings.EMAIL_URL).close()
+    except ImproperlyConfigured as fault:
+        raise ImproperlyConfigured(
+            "The environment variable EMAIL_URL is not complete: add what the provider needs, as in "
+            f"anymail+postmark://?server_token=…; its library says: {fault}."
+        ) from fault
 
 
 def first_login() -> str:

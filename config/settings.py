@@ -1,54 +1,48 @@
-"""Every setting, from the environment; the README lists the variables."""
+"""Every setting, from the environment; docs/settings.md lists the variables."""
 
+import os
 import sys
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.urls import reverse_lazy
 
+from config import environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 TESTING = "pytest" in sys.modules
-
-
-def read(name: str, cast, default, remedy: str):
-    """One variable, or a sentence that names it and says what to do."""
-    try:
-        return cast(name, default=default)
-    except Exception as fault:
-        raise ImproperlyConfigured(f"The environment variable {name} cannot be read: {remedy}") from fault
 
 
 def kept_secret(path: Path) -> str:
     """A secret made once and kept beside the data, readable by its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(path, "x", opener=lambda name, flags: __import__("os").open(name, flags, 0o600)) as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(get_random_secret_key())
     except FileExistsError:
         pass
+    except OSError as fault:
+        raise ImproperlyConfigured(
+            f"The folder {path.parent} cannot be written to: set DATA_DIR to one that can, or set SECRET_KEY."
+        ) from fault
     return path.read_text().strip()
 
 
 # --- Where things are -------------------------------------------------------------------------------
-DATA_DIR = Path(read("DATA_DIR", env.str, str(BASE_DIR / ".data"), "it is the path of a folder."))
-SECRET_KEY = env.str("SECRET_KEY", default="") or kept_secret(DATA_DIR / "secret_key")
-DEBUG = read("DEBUG", env.bool, False, "write true or false.")
-DEMO = read("DEMO", env.bool, False, "write true or false.")
-CLOCK_OFFSET = env.str("CLOCK_OFFSET", default="")
-PORT = read("PORT", env.int, 8000, "it is a port number such as 8000.")
-PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
-if not PUBLIC_URL.startswith(("http://", "https://")):
-    raise ImproperlyConfigured("The environment variable PUBLIC_URL must begin with http:// or https://.")
+DATA_DIR = environment.folder("DATA_DIR", BASE_DIR / ".data")
+SECRET_KEY = environment.text("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key")
+DEBUG = environment.flag("DEBUG")
+DEMO = environment.flag("DEMO")
+CLOCK_OFFSET = environment.clock_offset("CLOCK_OFFSET")
+PORT = environment.number("PORT", 8000, most=65535)
+PUBLIC_URL = environment.web_address("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 SECURE = PUBLIC_URL.startswith("https://")
-ALLOWED_HOSTS = read(
-    "ALLOWED_HOSTS",
-    env.list,
-    [environ.urlparse(PUBLIC_URL).hostname, "127.0.0.1", "localhost", "[::1]"],
-    "it is a list of host names, separated by commas.",
+ALLOWED_HOSTS = environment.names(
+    "ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname or "", "127.0.0.1", "localhost", "[::1]"]
 )
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
@@ -120,19 +114,12 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # our own widgets' te
 # --- Database -----------------------------------------------------------------------------------------
 DATABASES = {
     "default": {
-        **read(
-            "DATABASE_URL",
-            env.db_url,
-            "postgres:///dripline",
-            "write postgres://user:password@host:5432/name.",
-        ),
+        **environment.database("DATABASE_URL", "postgres:///dripline"),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer hands out a connection per transaction
     }
 }
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("The environment variable DATABASE_URL must name a PostgreSQL database (postgres://…).")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "ops.User"
 
@@ -151,7 +138,7 @@ WORK_FEEDS = {
     "settled": ["enrollments", "changes"],
     "merges": ["changes"],
 }
-WORKER_PROCESSES = read("WORKER_PROCESSES", env.int, 2, "it is a small number such as 2.")
+WORKER_PROCESSES = environment.number("WORKER_PROCESSES", 2, most=64)
 Q_CLUSTER = {
     "name": "dripline",
     "orm": "default",
@@ -169,8 +156,8 @@ Q_CLUSTER = {
 }
 
 # --- Mail ---------------------------------------------------------------------------------------------
-EMAIL_URL = env.str("EMAIL_URL", default="smtp://127.0.0.1:1025")
-MAIL_CONNECTIONS = read("MAIL_CONNECTIONS", env.int, 4, "it is a small number such as 4.")
+EMAIL_URL = environment.mail_server("EMAIL_URL", "smtp://127.0.0.1:1025")
+MAIL_CONNECTIONS = environment.number("MAIL_CONNECTIONS", 4, most=64)
 ANYMAIL: dict[str, object] = {}
 
 # --- Log-in and safety -----------------------------------------------------------------------------------
@@ -200,8 +187,8 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
-SECURE_SSL_REDIRECT = read("SSL_REDIRECT", env.bool, False, "write true or false.")
-if read("BEHIND_PROXY", env.bool, False, "write true or false."):
+SECURE_SSL_REDIRECT = environment.flag("SSL_REDIRECT")
+if environment.flag("BEHIND_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "SAMEORIGIN"
 CONTENT_SECURITY_POLICY = {
@@ -231,7 +218,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["lib.parsers.CleanJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["ops.authentication.KeyThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"key": env.str("API_RATE", default="6000/min")},
+    "DEFAULT_THROTTLE_RATES": {"key": environment.rate("API_RATE", "6000/min")},
     "DEFAULT_FILTER_BACKENDS": [],
     "EXCEPTION_HANDLER": "ops.errors.plain_errors",
     "UNAUTHENTICATED_USER": None,
@@ -268,7 +255,8 @@ MEDIA_ROOT = DATA_DIR / "media"
 WHITENOISE_USE_FINDERS = TESTING or DEBUG
 
 # --- Logs: one JSON object a line, with the request's id ----------------------------------------------------
-_shared = [
+LOG_LEVEL = environment.one_of("LOG_LEVEL", "INFO", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.stdlib.add_log_level,
@@ -294,7 +282,7 @@ LOGGING = {
         }
     },
     "handlers": {"err": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["err"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["err"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "CRITICAL"},
         "django-q": {"level": "WARNING", "handlers": ["err"], "propagate": False},
