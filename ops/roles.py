@@ -23,7 +23,7 @@ _marketer = (
     _allow(WORK, _drafts)
     | _allow(VIEW, [*_audience, *_history, *_events, "campaigns.version", "campaigns.step", "campaigns.edge"])
     | _allow(VIEW, ["campaigns.caughtmail", "automation.assignment", "automation.refusal", "ops.job"])
-    | {"campaigns.delete_emailtemplate", "campaigns.send_test"}
+    | {"campaigns.delete_emailtemplate", "campaigns.send_test", "contacts.add_contact", "contacts.change_contact"}
 )
 _engineer = (
     _allow(WORK, ["ops.source", "ops.apikey", "events.eventtyperow", "ops.job"])

@@ -18,7 +18,7 @@ TABLE = {
     "campaigns.view_message": {"Marketer", "Publisher", "Analyst"},
     "campaigns.change_message": set(),
     "contacts.view_contact": {"Marketer", "Publisher", "Analyst"},
-    "contacts.change_contact": set(),
+    "contacts.change_contact": {"Marketer", "Publisher"},
     "contacts.delete_contact": set(),
     "events.view_event": {"Marketer", "Publisher", "Analyst", "Engineer"},
     "events.change_eventtyperow": {"Engineer"},
