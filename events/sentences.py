@@ -26,6 +26,8 @@ def sentence(key: str, named: dict[str, str] | None = None) -> str:
 
 def properties_in_words(properties: dict[str, Any]) -> str:
     """The most telling short values: “dollars 29.33 · plan pro”; yes-or-nos and ids come last."""
+    if "template_name" in properties:  # an event about a mail: its name tells more than ids
+        return " · ".join(str(properties[name]) for name in ("template_name", "url") if properties.get(name))
     words = []
     for name, value in sorted(properties.items(), key=_tells_little):
         if isinstance(value, dict | list) or value in (None, ""):
