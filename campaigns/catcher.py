@@ -16,7 +16,9 @@ class Catcher:
     """The handler of aiosmtpd's server; rows are written in a thread, so that a slow disk holds up nobody."""
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
-        await asyncio.to_thread(catch, envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or envelope.content)
+        await asyncio.to_thread(
+            catch, envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or envelope.content
+        )
         return "250 2.0.0 Caught"
 
 

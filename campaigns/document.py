@@ -174,7 +174,9 @@ def _about_triggers(document: Document) -> list[Problem]:
         if not trigger.event:
             found.append(Problem(f"{place}.event", "Choose the event that lets people in."))
         elif trigger.event not in dict(event_types.choices()):
-            found.append(Problem(f"{place}.event", f"There is no event type “{trigger.event}”; choose one of the list."))
+            found.append(
+                Problem(f"{place}.event", f"There is no event type “{trigger.event}”; choose one of the list.")
+            )
         faults = conditions.validate(trigger.filter, "event", trigger.event or None)
         found += [_within(f"{place}.filter", fault) for fault in faults]
     return found
@@ -186,7 +188,9 @@ def _about_steps(document: Document) -> list[Problem]:
     if len(document.steps) > MAX_STEPS:
         return [Problem("steps", f"A campaign has at most {MAX_STEPS} steps; split it.")]
     uids = [step.uid for step in document.steps]
-    found = [Problem(f"steps[{uid}]", "Two steps have the same uid; remove one.") for uid in set(uids) if uids.count(uid) > 1]
+    found = [
+        Problem(f"steps[{uid}]", "Two steps have the same uid; remove one.") for uid in set(uids) if uids.count(uid) > 1
+    ]
     for step in document.steps:
         found += _about_step(step, set(uids))
     return found
@@ -205,5 +209,3 @@ def _about_step(step: StepDoc, uids: set[str]) -> list[Problem]:
 
 def _within(place: str, fault) -> Problem:
     return Problem(f"{place}.{fault.path}" if fault.path else place, fault.sentence)
-
-

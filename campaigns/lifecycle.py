@@ -79,9 +79,7 @@ def pause(campaign: Campaign, user, now: datetime, because: str = "") -> Campaig
 def resume(campaign: Campaign, user, now: datetime) -> Campaign:
     """Go on: overdue waits run now, mails that are too late are not sent."""
     with transaction.atomic():
-        campaign = _turn(
-            campaign, State.ACTIVE, [State.PAUSED], user, "Resumed.", paused_at=None, stopped_because=""
-        )
+        campaign = _turn(campaign, State.ACTIVE, [State.PAUSED], user, "Resumed.", paused_at=None, stopped_because="")
         for listener in doors.on_resumed:
             listener(campaign, now)
     return campaign

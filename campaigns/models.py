@@ -71,7 +71,8 @@ class Campaign(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="draft") | Q(state="archived") | Q(live__isnull=False), name="running_campaign_has_version"
+                condition=Q(state="draft") | Q(state="archived") | Q(live__isnull=False),
+                name="running_campaign_has_version",
             )
         ]
 
@@ -155,12 +156,19 @@ class EmailTemplate(models.Model):
         SKIP = "skip", "Skip that mail silently"
 
     name = models.CharField(max_length=120, unique=True)
-    subject = models.CharField(max_length=300, help_text="May hold Liquid, such as {{ contact.first_name | default: \"there\" }}.")
+    subject = models.CharField(
+        max_length=300, help_text='May hold Liquid, such as {{ contact.first_name | default: "there" }}.'
+    )
     preheader = models.CharField(max_length=300, blank=True, help_text="The line that inboxes show after the subject.")
-    html = models.TextField("HTML", help_text="The mail, with Liquid. Every marketing mail needs {{ unsubscribe_url }}.")
+    html = models.TextField(
+        "HTML", help_text="The mail, with Liquid. Every marketing mail needs {{ unsubscribe_url }}."
+    )
     text = models.TextField("plain text", blank=True, help_text="Empty: made from the HTML.")
     on_missing = models.CharField(
-        "when a value is missing", max_length=8, choices=OnMissing.choices, default=OnMissing.FAIL,
+        "when a value is missing",
+        max_length=8,
+        choices=OnMissing.choices,
+        default=OnMissing.FAIL,
     )
     transactional = models.BooleanField(
         default=False,
@@ -283,7 +291,9 @@ class Message(models.Model):
             models.Index(fields=["lease_until"], condition=Q(state__in=["leased", "sending"]), name="message_leases"),
             # campaigns.settling.announce: settled, but nobody was told yet
             models.Index(
-                fields=["settled_at"], condition=Q(announced=False, settled_at__isnull=False), name="message_unannounced"
+                fields=["settled_at"],
+                condition=Q(announced=False, settled_at__isnull=False),
+                name="message_unannounced",
             ),
             # campaigns.numbers: what came of each step
             models.Index(fields=["campaign", "step_uid", "state"], name="message_step"),
@@ -343,5 +353,3 @@ class CaughtMail(models.Model):
 
     def __str__(self):
         return self.subject
-
-

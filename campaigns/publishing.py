@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns import doors
+from campaigns.compiling import check_marketing
 from campaigns.document import Document, NotADocument, parse, problems, to_json
 from campaigns.models import Campaign, Edge, EmailTemplate, Reference, Step, Version
 from campaigns.step_kinds import STEP_KINDS
@@ -83,10 +84,14 @@ def missing_on_site(document: Document) -> list[str]:
     site, found = SiteSettings.get(), []
     if not site.sender_email:
         found.append("Say in Settings → Site which address the mails come from.")
-    templates = EmailTemplate.objects.filter(pk__in=[step.config.get("template") for step in document.steps if step.kind == "email"])
+    templates = EmailTemplate.objects.filter(
+        pk__in=[step.config.get("template") for step in document.steps if step.kind == "email"]
+    )
     marketing = [template for template in templates if not template.transactional]
     if marketing and not site.postal_address.strip():
         found.append("Write your postal address in Settings → Site: marketing mail may not go out without it.")
+    for template in marketing:
+        found += [f"The mail “{template}”: {problem}" for problem in check_marketing(template.html, template.text)]
     return found
 
 
@@ -155,7 +160,9 @@ def _compare(uid: str, old: Document, new: Document, waiting: doors.Waiting | No
         change.what = "removed"
         if waiting:
             people = "1 person waits" if waiting.count == 1 else f"{waiting.count:,} people wait"
-            change.consequence = f"{people} in the step “{change.before}”, so it cannot be removed now; let them pass first."
+            change.consequence = (
+                f"{people} in the step “{change.before}”, so it cannot be removed now; let them pass first."
+            )
     elif before != after:
         change.what = "changed" if (before.config, before.only_if) != (after.config, after.only_if) else "same"
         if waiting and change.what == "changed" and after.kind == "wait":

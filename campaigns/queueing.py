@@ -15,14 +15,28 @@ from ops import work
 
 
 def new_message(
-    *, key: str, contact: Contact, template: EmailTemplate, now: datetime, scheduled: datetime | None = None,
-    lateness: timedelta | None = None, campaign: Campaign | None = None, **fields,
+    *,
+    key: str,
+    contact: Contact,
+    template: EmailTemplate,
+    now: datetime,
+    scheduled: datetime | None = None,
+    lateness: timedelta | None = None,
+    campaign: Campaign | None = None,
+    **fields,
 ) -> Message:
     """A message that is queued, or settled where there is no address or it is too late. Not saved: see `queue`."""
     purpose = Message.Purpose.TRANSACTIONAL if template.transactional else Message.Purpose.MARKETING
     message = Message(
-        id=uuid7(now), key=key, contact=contact, address=contact.address, template=template, campaign=campaign,
-        created_at=now, due_at=now, **{"purpose": purpose, **fields},
+        id=uuid7(now),
+        key=key,
+        contact=contact,
+        address=contact.address,
+        template=template,
+        campaign=campaign,
+        created_at=now,
+        due_at=now,
+        **{"purpose": purpose, **fields},
     )
     scheduled = scheduled or now
     if lateness is not None:
@@ -31,7 +45,12 @@ def new_message(
         _settle(message, Message.Outcome.NO_ADDRESS, "The contact has no e-mail address.", now)
     elif message.stale_after and now > message.stale_after:
         late = in_words(now - scheduled)
-        _settle(message, Message.Outcome.STALE, f"It was due {late} earlier, which is more than the limit of {in_words(lateness)}.", now)
+        _settle(
+            message,
+            Message.Outcome.STALE,
+            f"It was due {late} earlier, which is more than the limit of {in_words(lateness)}.",
+            now,
+        )
     return message
 
 

@@ -39,8 +39,11 @@ def transport_from(url: str) -> Transport:
     if parts.scheme in SECURITY:
         return SmtpWay(
             SmtpTransport(
-                parts.hostname or "127.0.0.1", parts.port or DEFAULT_PORT[parts.scheme], unquote(parts.username or ""),
-                unquote(parts.password or ""), security=SECURITY[parts.scheme],  # type: ignore[arg-type]
+                parts.hostname or "127.0.0.1",
+                parts.port or DEFAULT_PORT[parts.scheme],
+                unquote(parts.username or ""),
+                unquote(parts.password or ""),
+                security=SECURITY[parts.scheme],  # type: ignore[arg-type]
             )
         )
     if parts.scheme.startswith("anymail+"):
@@ -86,8 +89,14 @@ def _own(outcome: Outcome) -> Outcome:
 
 def _bytes(mail: Mail) -> bytes:
     return assemble(
-        sender=mail.sender, to=mail.recipient, subject=mail.subject, text=mail.text, html=mail.html,
-        message_id=mail.message_id, date=mail.date, headers=mail.headers,
+        sender=mail.sender,
+        to=mail.recipient,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        message_id=mail.message_id,
+        date=mail.date,
+        headers=mail.headers,
     )
 
 
@@ -111,8 +120,12 @@ class ApiWay:
 
     def _send(self, mail: Mail) -> Outcome:
         message = EmailMultiAlternatives(
-            mail.subject, mail.text, mailbox(*mail.sender), [mail.recipient[1]],
-            headers={**mail.headers, "Message-ID": mail.message_id}, connection=self.connection,
+            mail.subject,
+            mail.text,
+            mailbox(*mail.sender),
+            [mail.recipient[1]],
+            headers={**mail.headers, "Message-ID": mail.message_id},
+            connection=self.connection,
         )
         if mail.html:
             message.attach_alternative(mail.html, "text/html")
