@@ -69,7 +69,7 @@ def _answered(view: Callable[..., dict]) -> Callable[..., HttpResponse]:
 @_answered
 def single(request: HttpRequest, kind: str) -> dict:
     """One item; the address says its kind."""
-    key, raw = _key(request), _body(request)
+    raw, key = _body(request), _key(request)  # read first: what is left unread spoils a kept connection
     if len(raw) > items.MAX_ITEM:
         raise NotTaken(400, f"The event is larger than {items.MAX_ITEM // 1024} KB; send less in it.")
     envelope, value = parsed(raw)
@@ -82,7 +82,7 @@ def single(request: HttpRequest, kind: str) -> dict:
 @_answered
 def batch(request: HttpRequest, triggers: bool = True) -> dict:
     """Up to 2,500 items; with `triggers=False` (an import) they count, but start nothing."""
-    key, raw = _key(request), _body(request)
+    raw, key = _body(request), _key(request)  # read first: what is left unread spoils a kept connection
     envelope, value = parsed(raw)
     key = key or _key_in_body(envelope)
     if envelope.batch is None:
