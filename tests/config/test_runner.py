@@ -1,6 +1,7 @@
 """`make serve` and its refusals, as a person or a test harness sees them: one address, one Ctrl-C."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -42,9 +43,12 @@ def port() -> int:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel hands out by itself, so that nobody takes it in between."""
+    while True:
+        number = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", number)):
+                return number
 
 
 @pytest.fixture
