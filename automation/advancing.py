@@ -90,7 +90,7 @@ class Round:
         self.campaign, self.enrollments, self.now = campaign, enrollments, now
         self.documents: dict[int, Document] = {}
         if campaign.live:
-            self.documents[campaign.live_id] = parse(campaign.live.document)
+            self.documents[campaign.live.pk] = parse(campaign.live.document)
         for row in enrollments:
             row.campaign = campaign
         self.visits: dict[int, Visit] = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, Case, F, Value, When
+from django.db.models import BooleanField, Case, Expression, F, Value, When
 
 from automation import enrolling
 from automation.enrolling import Entry
@@ -72,7 +72,7 @@ def _matches(campaigns: list[Campaign], events: dict[Any, Event], now: datetime)
     queries = [
         _matching(campaign, trigger, events.values(), now)
         for campaign in campaigns
-        for trigger in definition(campaign.live_id, campaign).triggers
+        for trigger in definition(campaign).triggers
         if any(event.type == trigger.event for event in events.values())
     ]
     rows = queries[0].union(*queries[1:]) if len(queries) > 1 else queries[0]
@@ -90,33 +90,34 @@ def _matches(campaigns: list[Campaign], events: dict[Any, Event], now: datetime)
 def _matching(campaign: Campaign, trigger: Trigger, events: Iterable[Event], now: datetime):
     fitting = [event for event in events if event.type == trigger.event]
     received = {event.received_at for event in fitting}
-    document = definition(campaign.live_id, campaign)
+    document = definition(campaign)
     rows = Event.objects.order_by().filter(
         id__in=[event.id for event in fitting], received_at__range=(min(received), max(received))
     )
     if trigger.filter:
         rows = rows.filter(conditions.compiled(trigger.filter, "event", now))
-    audience = conditions.compiled(document.audience, "event", now) if document.audience else Value(True)
-    in_audience = Case(When(audience, then=Value(True)), default=Value(False), output_field=BooleanField())
-    if not document.audience:
-        in_audience = Value(True, output_field=BooleanField())
+    in_audience: Expression = Value(True, output_field=BooleanField())
+    if document.audience:
+        audience = conditions.compiled(document.audience, "event", now)
+        in_audience = Case(When(audience, then=Value(True)), default=Value(False), output_field=BooleanField())
     return rows.annotate(
         found_campaign=Value(campaign.id), found_in_audience=in_audience, found_event=F("id")
     ).values_list("found_campaign", "found_event", "found_in_audience")
 
 
-def definition(version_id: int, campaign: Campaign) -> Document:
-    """The live document, typed; versions never change, so it is parsed once."""
-    cached = _documents.get(version_id)
-    if cached is None:
-        cached = _documents[version_id] = parse(campaign.live.document)
+def definition(campaign: Campaign) -> Document:
+    """The live document, typed; versions never change, so each is parsed once."""
+    version = campaign.live
+    assert version
+    if version.pk not in _documents:
         if len(_documents) > 500:
-            _documents.pop(next(iter(_documents)))
-    return cached
+            _documents.clear()
+        _documents[version.pk] = parse(version.document)
+    return _documents[version.pk]
 
 
 def _key(campaign: Campaign, event: Event) -> str:
-    name = definition(campaign.live_id, campaign).entry_key
+    name = definition(campaign).entry_key
     value = event.properties.get(name) if name else None
     return "" if value is None or isinstance(value, dict | list) else str(value)[:255]
 
@@ -172,7 +173,7 @@ def _earlier(matches: list[Match]) -> dict[tuple[int, int], list[Enrollment]]:
 
 def _answer(match: Match, earlier: dict, now: datetime) -> Entry | tuple[str, str] | None:
     """What becomes of a match: an entry, a refusal with its sentence, or nothing but fresh data."""
-    document = definition(match.campaign.live_id, match.campaign)
+    document = definition(match.campaign)
     before = [row for row in earlier.get((match.campaign.id, match.event.contact_id), []) if row.entry_key == match.key]
     inside = next((row for row in before if row.state in Enrollment.INSIDE), None)
     if inside and document.on_repeat == "refresh" and inside.pk:

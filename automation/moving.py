@@ -1,11 +1,11 @@
 """What outcomes do to visits and enrollments, written in sets."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from automation.models import Enrollment, Visit
 from campaigns.document import Document, StepDoc
@@ -15,14 +15,14 @@ from segments import conditions
 UPDATE_ENROLLMENTS = """
 UPDATE automation_enrollment AS e SET state = n.state, step_uid = n.step_uid, due_at = n.due_at, left_at = n.left_at,
     reason = n.reason, explanation = n.explanation, steps_taken = n.steps_taken
-FROM jsonb_to_recordset(%s) AS n(id bigint, state text, step_uid text, due_at timestamptz, left_at timestamptz,
+FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, state text, step_uid text, due_at timestamptz, left_at timestamptz,
     reason text, explanation text, steps_taken int)
 WHERE e.id = n.id
 """
 
 UPDATE_VISITS = """
 UPDATE automation_visit AS v SET left_at = n.left_at, arm = n.arm, explanation = n.explanation, facts = n.facts
-FROM jsonb_to_recordset(%s) AS n(id bigint, left_at timestamptz, arm text, explanation text, facts jsonb)
+FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, left_at timestamptz, arm text, explanation text, facts jsonb)
 WHERE v.id = n.id
 """
 
@@ -66,7 +66,7 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
 
 def _execute(sql: str, rows: list[dict]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [Jsonb(rows)])
+        cursor.execute(sql, [json.dumps(rows)])
 
 
 def _fields(row, *names: str) -> dict:

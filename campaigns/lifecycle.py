@@ -56,7 +56,7 @@ def _write_draft(campaign: Campaign, document: Document, now: datetime) -> Campa
 
 
 def has_unpublished_changes(campaign: Campaign) -> bool:
-    return bool(campaign.live) and parse(campaign.draft) != parse(campaign.live.document)
+    return campaign.live is not None and parse(campaign.draft) != parse(campaign.live.document)
 
 
 def activate(campaign: Campaign, user, now: datetime) -> Campaign:

@@ -212,7 +212,7 @@ class Message(models.Model):
 
         SENT = "sent", "Sent"
         BOUNCED = "bounced", "Bounced"
-        REFUSED = "refused", "Refused by the receiving server"
+        REFUSED = "refused", "Refused"
         NO_ADDRESS = "no_address", "No address"
         SUPPRESSED = "suppressed", "Suppressed"
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from campaigns.models import Campaign, EmailTemplate, Message
-from contacts.addresses import address_ids, normalise
+from contacts.addresses import NotAnAddress, address_ids, normalise
 from contacts.models import Address, Contact
 from lib.durations import in_words
 from lib.ids import uuid7
 from ops import work
+from ops.models import SiteSettings
 
 
 def new_message(
@@ -45,10 +46,11 @@ def new_message(
         _settle(message, Message.Outcome.NO_ADDRESS, "The contact has no e-mail address.", now)
     elif message.stale_after and now > message.stale_after:
         late = in_words(now - scheduled)
+        limit = in_words(message.stale_after - scheduled)
         _settle(
             message,
             Message.Outcome.STALE,
-            f"It was due {late} earlier, which is more than the limit of {in_words(lateness)}.",
+            f"It was due {late} earlier, which is more than the limit of {limit}.",
             now,
         )
     return message
@@ -66,6 +68,8 @@ def queue(messages: Sequence[Message]) -> None:
 
 def queue_test(template: EmailTemplate, contact, to_email: str, user, now: datetime) -> Message:
     """Send a template, filled with a contact's values, to an address of the team; nothing is counted."""
+    if not SiteSettings.get().sender_email:
+        raise NotAnAddress("Say in Settings → Site which address the mails come from; then send the test.")
     normal = normalise(to_email)
     with transaction.atomic():
         address = Address.objects.get(pk=address_ids([normal], now)[normal])

@@ -62,8 +62,8 @@ def _shares(messages: list[Message]) -> list[list[Message]]:
 class _Ways(local):
     """The kept connection of each thread."""
 
-    def __init__(self) -> None:
-        self.url, self.transport = "", None
+    transport: Transport | None = None
+    url = ""
 
     def batch(self, messages: list[Message], now: datetime) -> None:
         Batch(messages, self.way(), now).send()
@@ -72,6 +72,7 @@ class _Ways(local):
         if self.transport is None or self.url != settings.EMAIL_URL:
             self.close()
             self.url, self.transport = settings.EMAIL_URL, transport_from(settings.EMAIL_URL)
+        assert self.transport
         return self.transport
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ class Batch:
             found = consent.verdicts({m.address_id for m in members if m.address_id}, topic_id, exempt, self.now)
             gone = consent.Verdict(False, "no_address", "The contact has no e-mail address.")
             for message in members:
-                yield message, found.get(message.address_id, gone)
+                yield message, found.get(message.address_id or 0, gone)
 
     def _read_tags(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
@@ -180,7 +181,7 @@ class Batch:
 
     def _mark(self, message: Message, results: list) -> bool:
         """The compare-and-set, under the lock on the address; False where the message must not go."""
-        list(Address.objects.filter(pk=message.address_id).select_for_update(no_key=True))
+        list(Address.objects.filter(messages=message).select_for_update(no_key=True, of=("self",)))
         [(_, verdict)] = self._verdicts([message])
         if not verdict.allowed:
             results.append(settling.refused(message, verdict, self.now))

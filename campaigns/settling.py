@@ -4,6 +4,7 @@ Every write is guarded by the fence of the claim: where another worker has the m
 happens. docs/states.md draws the transitions.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +12,6 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import connection, transaction
 from django.db.models import F
-from psycopg.types.json import Jsonb
 
 from campaigns import doors, lifecycle
 from campaigns.delivery import Outcome
@@ -34,7 +34,7 @@ SETTLE = """
 UPDATE campaigns_message AS m SET state = n.state, outcome = n.outcome, reason = n.reason, due_at = n.due_at,
     sent_at = n.sent_at, settled_at = n.settled_at, lease_until = NULL, deferrals = m.deferrals + n.deferral,
     resent = m.resent OR n.resent
-FROM jsonb_to_recordset(%s) AS n(id uuid, fence int, state text, outcome text, reason text, due_at timestamptz,
+FROM jsonb_to_recordset(%s::jsonb) AS n(id uuid, fence int, state text, outcome text, reason text, due_at timestamptz,
     sent_at timestamptz, settled_at timestamptz, deferral int, resent boolean)
 WHERE m.id = n.id AND m.fence = n.fence AND m.state IN ('leased', 'sending')
 RETURNING m.id
@@ -82,7 +82,7 @@ def settle(results: Sequence[Result], now: datetime, bodies: dict | None = None)
         return
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE, [Jsonb([_row(result, now) for result in results])])
+            cursor.execute(SETTLE, [json.dumps([_row(result, now) for result in results])])
             written = {pk for (pk,) in cursor.fetchall()}
         mine = [result for result in results if result.message.pk in written]
         handed_over = (
@@ -142,8 +142,12 @@ def result_of(outcome: Outcome, now: datetime) -> Result:
 def _sent(message: Message, outcome: Outcome, now: datetime) -> Result:
     result = Result(message, State.SENT, Why.SENT, sent_at=now)
     if message.address and message.address.soft_bounces:
-        result.follow_up.append(lambda at: Address.objects.filter(pk=message.address_id).update(soft_bounces=0))
+        result.follow_up.append(lambda at: _address(message).update(soft_bounces=0))
     return result
+
+
+def _address(message: Message):
+    return Address.objects.filter(messages=message)
 
 
 def _retry(message: Message, outcome: Outcome, now: datetime) -> Result:
@@ -165,9 +169,7 @@ def _soft_bounce(message: Message, outcome: Outcome, now: datetime) -> Result:
         return _hard_bounce(message, outcome, now)
     result = _later(message, now + SOFT_HOLD, Why.BOUNCED, outcome.sentence)
     result.follow_up.append(
-        lambda at: Address.objects.filter(pk=message.address_id).update(
-            soft_bounces=F("soft_bounces") + 1, held_until=at + SOFT_HOLD
-        )
+        lambda at: _address(message).update(soft_bounces=F("soft_bounces") + 1, held_until=at + SOFT_HOLD)
     )
     return result
 
@@ -254,7 +256,7 @@ def announce(now: datetime) -> int:
         for listener in doors.on_settled:
             listener(messages, now)
         recording.record_own(
-            [_event(m) for m in messages if m.purpose != Message.Purpose.TEST and m.outcome in _EVENTS], now
+            [_event(m, now) for m in messages if m.purpose != Message.Purpose.TEST and m.outcome in _EVENTS], now
         )
         Message.objects.filter(pk__in=[message.pk for message in messages]).update(announced=True)
     return len(messages)
@@ -263,14 +265,14 @@ def announce(now: datetime) -> int:
 _EVENTS = {Why.SENT: "email.sent", Why.BOUNCED: "email.bounced"}
 
 
-def _event(message: Message) -> recording.OwnEvent:
+def _event(message: Message, now: datetime) -> recording.OwnEvent:
     return recording.OwnEvent(
         contact_id=message.contact_id,
         type=_EVENTS[Why(message.outcome)],
         properties=about(message),
         hops=message.hops + 1,
         key=f"{message.outcome}:{message.pk}",
-        occurred_at=message.settled_at,
+        occurred_at=message.settled_at or now,
     )
 
 

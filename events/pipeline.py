@@ -58,7 +58,7 @@ class Batch:
 
     @property
     def triggering(self) -> list[Event]:
-        return [event for event in self.events if event.triggers]
+        return [event for event in self.events if event.triggers]  # type: ignore[attr-defined]
 
 
 def is_due(now: datetime) -> bool:

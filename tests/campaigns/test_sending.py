@@ -380,6 +380,7 @@ def test_a_policy_refusal_pauses_the_campaign_and_says_why(server):
 
 
 def test_a_policy_refusal_of_mail_without_a_campaign_is_no_error(server):
+    site()
     server.on("RCPT", reply="550 5.7.1 blocked")
     assert sent(MessageFactory(campaign=None)).outcome == "refused"
 
