@@ -32,6 +32,7 @@ UNFOLD = {
     "SITE_TITLE": "Dripline",
     "SITE_HEADER": "Dripline",
     "SITE_SUBHEADER": "Campaigns that people are glad to get",
+    "SITE_URL": None,
     "SITE_SYMBOL": "water_drop",
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("admin_dripline/drop.svg")},

@@ -24,7 +24,7 @@ BY_HAND = "By hand, by {}"
 class MayBeMailed(DropdownFilter):
     """Addresses that unsubscribed or are suppressed."""
 
-    title = "may be mailed"
+    title = "mail"
     parameter_name = "state"
 
     def lookups(self, request, model_admin):
@@ -198,7 +198,7 @@ class AddressAdmin(BigTableAdmin, ReadOnlyAdmin):
         )
 
     def _deed(self, request, pk, title, lines, button, done, act, danger=False):
-        if not request.user.has_perm("contacts.change_address"):
+        if not request.user.has_perm("contacts.change_contact"):
             raise PermissionDenied
         address = Address.objects.filter(pk=pk).first()
         if address is None:

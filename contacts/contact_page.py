@@ -103,7 +103,7 @@ def deeds(
     request: HttpRequest, address: Address | None, suppressed: bool, contact: Contact | None = None
 ) -> list[dict[str, str]]:
     """What this person may do to an address, as far as it makes sense now."""
-    if not address or not request.user.has_perm("contacts.change_address"):
+    if not address or not request.user.has_perm("contacts.change_contact"):
         return []
     possible = [
         ("unsubscribe", "Unsubscribe", "unsubscribe", not address.unsubscribed_at),

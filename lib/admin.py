@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
 from django.db import connection
@@ -61,6 +62,7 @@ class BigTableAdmin(ModelAdmin):
     paginator = CappedPaginator
     list_per_page = 50
     list_max_show_all = 0
+    show_facets = ShowFacets.NEVER
     sortable_by = ()
 
     def get_paginator(self, request, queryset, per_page, orphans=0, allow_empty_first_page=True):
