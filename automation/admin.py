@@ -115,7 +115,8 @@ def steps_to_come(enrollment: Enrollment) -> list[str]:
         document = parse(enrollment.version.document)
     except NotADocument:
         return []
-    words, step = [], document.step(enrollment.step_uid)
+    words: list[str] = []
+    step = document.step(enrollment.step_uid)
     while step and len(words) < len(document.steps):  # a way may lead back
         words.append(describe(step))
         step = document.step(step.next.get("done") or "")

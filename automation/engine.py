@@ -52,7 +52,7 @@ def wake(messages: Sequence[Message], now: datetime) -> None:
     visits = Visit.objects.filter(message__in=[message.pk for message in messages], left_at=None)
     held = Enrollment.objects.filter(pk__in=visits.values("enrollment_id"), state=Enrollment.State.HELD)
     ids = list(held.select_for_update().order_by("pk").values_list("pk", flat=True))
-    Enrollment.objects.filter(pk__in=ids).update(state=Enrollment.State.ACTIVE, due_at=now)
+    Enrollment.objects.filter(pk__in=ids).update(state=Enrollment.State.ACTIVE, due_at=now, scheduled_at=now)
 
 
 def forget_refusals(now: datetime) -> None:

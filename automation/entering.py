@@ -154,7 +154,7 @@ def _refused_at_once(match: Match, limits: dict[str, timedelta | None], now: dat
     if limit is not None and age > limit:
         return "late", f"It happened {in_words(age)} ago; events older than {in_words(limit)} start nothing."
     if not match.in_audience:
-        return "audience", "She did not match the campaign's audience filter."
+        return "audience", "They did not match the campaign's audience filter."
     return None
 
 
@@ -182,13 +182,13 @@ def _answer(match: Match, earlier: dict, now: datetime) -> Entry | tuple[str, st
     if inside and document.on_repeat == "restart" and inside.pk:
         return Entry(match.campaign, document, match.event, match.key, restarts=inside)
     if inside:
-        return "inside", "She was already inside, so the repeat was ignored."
+        return "inside", "They were already inside, so the repeat was ignored."
     if before and document.reentry.mode == "once":
-        return "once", "She had entered before, and the campaign takes everybody in once."
+        return "once", "They had entered before, and the campaign takes everybody in once."
     if before and document.reentry.mode == "once_per":
         period = duration(document.reentry.amount, document.reentry.unit)
         if now - before[0].entered_at < period:
-            return "once_per", f"She had entered less than {in_words(period)} before."
+            return "once_per", f"They had entered less than {in_words(period)} before."
     return Entry(match.campaign, document, match.event, match.key)
 
 

@@ -43,6 +43,9 @@ class Enrollment(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     step_uid = models.CharField(max_length=40, blank=True, help_text="The step it is in, or is about to enter.")
     due_at = models.DateTimeField(null=True)
+    scheduled_at = models.DateTimeField(
+        null=True, help_text="When it should go on; after a pause `due_at` may be later, and lateness counts from here."
+    )
     data = models.JSONField(default=dict, help_text="The entry event's properties, and answers of webhooks.")
     event_type = models.CharField(max_length=120, blank=True)
     event_id = models.UUIDField(null=True)

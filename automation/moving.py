@@ -13,9 +13,9 @@ from campaigns.step_kinds import Done, Exit, Outcome, Wait
 from segments import conditions
 
 UPDATE_ENROLLMENTS = """
-UPDATE automation_enrollment AS e SET state = n.state, step_uid = n.step_uid, due_at = n.due_at, left_at = n.left_at,
+UPDATE automation_enrollment AS e SET state = n.state, step_uid = n.step_uid, due_at = n.due_at, scheduled_at = n.scheduled_at, left_at = n.left_at,
     reason = n.reason, explanation = n.explanation, steps_taken = n.steps_taken
-FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, state text, step_uid text, due_at timestamptz, left_at timestamptz,
+FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, state text, step_uid text, due_at timestamptz, scheduled_at timestamptz, left_at timestamptz,
     reason text, explanation text, steps_taken int)
 WHERE e.id = n.id
 """
@@ -58,7 +58,18 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
     if changed:
         _execute(UPDATE_VISITS, [_fields(visit, "id", "left_at", "arm", "explanation", "facts") for visit in changed])
     rows = [
-        _fields(move.enrollment, "id", "state", "step_uid", "due_at", "left_at", "reason", "explanation", "steps_taken")
+        _fields(
+            move.enrollment,
+            "id",
+            "state",
+            "step_uid",
+            "due_at",
+            "scheduled_at",
+            "left_at",
+            "reason",
+            "explanation",
+            "steps_taken",
+        )
         for move in moves
     ]
     _execute(UPDATE_ENROLLMENTS, rows)
@@ -80,7 +91,7 @@ def _apply(move: Move, document: Document, now: datetime) -> None:
         visit.explanation, visit.facts = outcome.explanation[:400], outcome.facts or visit.facts
     if isinstance(outcome, Wait):
         enrollment.state = Enrollment.State.ACTIVE if outcome.until else Enrollment.State.HELD
-        enrollment.due_at = outcome.until
+        enrollment.due_at = enrollment.scheduled_at = outcome.until
         return
     if visit:
         visit.left_at, visit.arm = now, "exit" if isinstance(outcome, Exit) else outcome.arm
@@ -97,7 +108,7 @@ def _follow(enrollment: Enrollment, outcome: Done, document: Document, now: date
     if target is None:
         _leave(enrollment, Enrollment.State.FINISHED, "", "It took the last step.", now)
     else:
-        # `due_at` stays what it was: a mail's lateness counts from when it should have gone out.
+        # `scheduled_at` stays what it was: a mail's lateness counts from when it should have gone out.
         enrollment.state, enrollment.step_uid = Enrollment.State.ACTIVE, target
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from contacts.models import Contact
@@ -55,6 +56,11 @@ class EventKey(models.Model):
     key = models.UUIDField(primary_key=True)
     received_at = models.DateTimeField()
 
+    class Meta:
+        indexes = [  # events.partitions.drop_old_keys; rows come in order of time, so this costs next to nothing
+            BrinIndex(fields=["received_at"], name="event_key_age"),
+        ]
+
     def __str__(self):
         return str(self.key)
 
@@ -84,7 +90,9 @@ class EventTypeRow(models.Model):
     )
     adopted_at = models.DateTimeField(null=True, blank=True, help_text="When a person made it a proper event type.")
     late_limit = models.DurationField(
-        "late after", null=True, blank=True,
+        "late after",
+        null=True,
+        blank=True,
         help_text="Older events start no campaign. Empty: 3 days.",
     )
     no_late_limit = models.BooleanField(

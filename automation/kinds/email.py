@@ -61,7 +61,7 @@ class EmailKind(StepKind):
             step_uid=visit.step_uid,
             topic=topic,
             now=now,
-            scheduled=row.due_at,
+            scheduled=row.scheduled_at,
             lateness=lateness,
             hops=row.hops,
             data={

@@ -119,6 +119,18 @@ def test_pausing_stops_everything_and_resuming_goes_on(inbox, track, three_mails
     assert subjects(inbox) == ["first", "second"]
 
 
+def test_after_a_long_pause_many_are_spread_and_late_mails_are_still_too_late(inbox, track, three_mails, monkeypatch):
+    for number in range(6):
+        track(NOW, f"u{number}", "users.signed_up", traits={"email": f"u{number}@example.com"}, run=number == 5)
+    monkeypatch.setattr(verbs, "AT_ONCE", 3)
+    lifecycle.pause(three_mails, None, NOW + HOUR)
+    lifecycle.resume(three_mails, None, NOW + 9 * DAY)
+    assert len(set(Enrollment.objects.values_list("due_at", flat=True))) > 3
+    engine.run(NOW + 9 * DAY + HOUR)
+    assert Message.objects.filter(outcome="stale").count() == 6
+    assert subjects(inbox) == ["first"] * 6
+
+
 def test_archiving_makes_everybody_leave_and_cancels_what_is_queued(inbox, track, three_mails):
     track(NOW, "ann", "users.signed_up", traits={"email": "ann@example.com"}, run=False)
     from events.pipeline import drain
