@@ -116,4 +116,4 @@ def part(parsed: EmailMessage, subtype: str) -> str:
     try:
         return body.get_content()
     except (LookupError, ValueError):  # a charset nobody knows
-        return (body.get_payload(decode=True) or b"").decode("utf-8", "replace")
+        return bytes(body.get_payload(decode=True) or b"").decode("utf-8", "replace")  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Messages in the admin: what was sent to whom, what it said and what became of it."""
 
 from datetime import datetime
+from operator import itemgetter
 
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.urls import path, reverse
@@ -119,7 +120,7 @@ def story(message: Message, now: datetime) -> list[tuple[datetime | None, str]]:
         (message.clicked_at, _clicked(message)),
         (message.unsubscribed_at, "The reader unsubscribed from this mail."),
     ]
-    lines = sorted((time, words) for time, words in happened if time and words)
+    lines = sorted(((time, words) for time, words in happened if time and words), key=itemgetter(0))
     return [*lines, *_to_come(message, now)]
 
 

@@ -1,5 +1,7 @@
 """The mails of a sequence as any contact would get them, and a test of one sent to a person on the team."""
 
+from typing import Any
+
 from django import forms
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -12,7 +14,8 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from campaigns import previews, queueing
 from campaigns.models import EmailTemplate
 from campaigns.pages import found, number, page, sandboxed, tell
-from campaigns.sequence_pages import readable
+from campaigns.sequence_words import readable
+from contacts.addresses import NotAnAddress
 from contacts.models import Contact
 from lib import clock
 
@@ -20,7 +23,7 @@ from lib import clock
 def preview_page(model_admin, request, object_id):
     """Every mail of the draft, in order, as one contact would get it."""
     campaign = found(model_admin, request, str(object_id))
-    document, _ = readable(campaign)
+    document = readable(campaign)
     form = SeenBy(model_admin, request.GET)
     contact = form.contact or previews.some_contact(document)
     mails = [_mail(campaign, template, contact, document) for template in _templates(document)] if contact else []
@@ -43,7 +46,7 @@ def said(model_admin, request, object_id, template_id):
     """The HTML of one mail alone, for its sandboxed frame."""
     campaign = found(model_admin, request, str(object_id))
     template, contact = _pair(model_admin, request, template_id)
-    return sandboxed(previews.preview(template, contact, clock.now(), readable(campaign)[0]).html)
+    return sandboxed(previews.preview(template, contact, clock.now(), readable(campaign)).html)
 
 
 def test_page(model_admin, request, object_id, template_id):
@@ -60,9 +63,13 @@ def send_test(model_admin, request, original, template: EmailTemplate, contact: 
         raise PermissionDenied
     form = TeamAddress(request.POST or None, initial={"to": request.user.email})
     if request.method == "POST" and form.is_valid():
-        queueing.queue_test(template, contact, form.cleaned_data["to"], request.user, clock.now())
-        tell(request, f"A test of “{template}” is on its way to {form.cleaned_data['to']}.")
-        return redirect(back)
+        try:
+            queueing.queue_test(template, contact, form.cleaned_data["to"], request.user, clock.now())
+        except NotAnAddress as fault:
+            form.add_error("to", str(fault))
+        else:
+            tell(request, f"A test of “{template}” is on its way to {form.cleaned_data['to']}.")
+            return redirect(back)
     return page(
         model_admin,
         request,
@@ -81,8 +88,8 @@ class SeenBy(forms.Form):
 
     def __init__(self, model_admin, asked):
         super().__init__()
-        self.fields["contact"] = field = previews.contact_field(model_admin.admin_site)
-        self.contact: Contact | None = field.queryset.filter(pk=number(asked.get("contact"))).first()
+        self.fields["contact"] = previews.contact_field(model_admin.admin_site)
+        self.contact = previews.contacts().filter(pk=number(asked.get("contact")) or 0).first()
 
     def showing(self, contact: Contact | None) -> "SeenBy":
         self.initial["contact"] = contact.pk if contact else None
@@ -104,7 +111,8 @@ class TeamAddress(forms.Form):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         users = get_user_model().objects.filter(is_active=True).exclude(email="").order_by("username")
-        self.fields["to"].choices = [(user.email, f"{user.get_full_name() or user} · {user.email}") for user in users]
+        to: Any = self.fields["to"]
+        to.choices = [(user.email, f"{user.get_full_name() or user} · {user.email}") for user in users]
 
 
 def _templates(document) -> list[EmailTemplate]:

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import QuerySet
 from django.forms import ModelChoiceField
 
 from campaigns.compiling import CompiledEmail, render_email
 from campaigns.document import Document
-from campaigns.liquid import Aborted, RenderFailed
+from campaigns.liquid import Aborted, OnMissing, RenderFailed
 from campaigns.models import EmailTemplate, Message
 from campaigns.rendering import context
 from contacts.models import Contact
@@ -32,10 +33,15 @@ class Preview:
     warnings: list[str] = field(default_factory=list)
 
 
+def contacts() -> QuerySet[Contact]:
+    """Whom a preview can be shown as."""
+    return Contact.objects.filter(merged_into=None)
+
+
 def contact_field(admin_site) -> ModelChoiceField:
     """A form field to choose a contact by typing the beginning of a name or an address."""
     return ModelChoiceField(
-        Contact.objects.filter(merged_into=None),
+        contacts(),
         required=False,
         label="As seen by",
         widget=AutocompleteSelect(
@@ -46,19 +52,19 @@ def contact_field(admin_site) -> ModelChoiceField:
 
 def some_contact(document: Document | None = None) -> Contact | None:
     """Whom to show a preview for when nobody was chosen: the newest contact that did what lets people in."""
-    contacts = Contact.objects.filter(merged_into=None, address__isnull=False).order_by("-pk")
+    reachable = contacts().filter(address__isnull=False).order_by("-pk")
     types = [trigger.event for trigger in document.triggers] if document else []
     newest = Event.objects.filter(type__in=types).order_by("-occurred_at").values_list("contact", flat=True)[:1]
-    return contacts.filter(pk__in=list(newest)).first() or contacts.first()
+    return reachable.filter(pk__in=list(newest)).first() or reachable.first()
 
 
 def preview(template: EmailTemplate, contact: Contact, now: datetime, document: Document | None = None) -> Preview:
     """A stored template as the contact would get it at `now`."""
     compiled = CompiledEmail.from_json(template.compiled)
-    return rendered(compiled, contact, values(contact, document, now), template.on_missing)
+    return rendered(compiled, contact, values(contact, document, now), template.on_missing)  # type: ignore[arg-type]
 
 
-def rendered(compiled: CompiledEmail, contact: Contact, context: dict, on_missing: str) -> Preview:
+def rendered(compiled: CompiledEmail, contact: Contact, context: dict, on_missing: OnMissing) -> Preview:
     try:
         mail = render_email(
             compiled, context, html_context={"_click": "", "_pixel": ""}, tracked=False, on_missing=on_missing

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.urls import path
 from unfold.admin import ModelAdmin
@@ -19,6 +20,8 @@ SPAN = timedelta(days=30)
 
 class CampaignList(ChangeList):
     """The list, with the numbers of the campaigns on this page fetched at once."""
+
+    result_list: list[Any]
 
     def get_results(self, request):
         super().get_results(request)

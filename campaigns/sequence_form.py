@@ -111,8 +111,9 @@ class SequenceForm(forms.Form):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.offered = offered(self["trigger_event"].value())
-        self.fields["trigger_filter"].event_type = self.offered.event_type
-        suggest(self.fields["trigger_filter"], self.offered.event_paths)
+        trigger_filter: Any = self.fields["trigger_filter"]
+        trigger_filter.event_type = self.offered.event_type
+        suggest(trigger_filter, self.offered.event_paths)
         suggest(self.fields["audience"], self.offered.contact_paths)
 
     def clean_entry_key(self) -> str:
@@ -122,7 +123,8 @@ class SequenceForm(forms.Form):
         return key
 
     def clean(self):
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         per = cleaned.get("reentry_mode") == "once_per" and "reentry_amount" not in self.errors
         if per and not cleaned.get("reentry_amount"):
             self.add_error("reentry_amount", "Say once per how long: a number of 1 or more.")

@@ -64,6 +64,7 @@ def whole_number(label: str, low: int, high: int, **more: Any) -> forms.IntegerF
     )
     sentence = f"{label}: write a whole number from {low} to {high:,}."
     field.error_messages |= {"invalid": sentence, "required": sentence}
-    for validator in field.validators:
+    validators: list[Any] = field.validators
+    for validator in validators:
         validator.message = sentence
     return field

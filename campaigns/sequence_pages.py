@@ -6,13 +6,13 @@ from django.shortcuts import redirect
 
 from campaigns import document as documents
 from campaigns import lifecycle, numbers
-from campaigns.document import Document, NotADocument, Row
+from campaigns.document import Document, Row
 from campaigns.models import Campaign
 from campaigns.numbers import Numbers
 from campaigns.pages import found, number, page, tell
 from campaigns.publishing import describe
 from campaigns.sequence_form import SequenceForm, show_problems
-from campaigns.sequence_words import differences, head_in_words
+from campaigns.sequence_words import differences, head_in_words, readable
 from campaigns.step_cards import StepFormSet, initial_rows
 from campaigns.verb_pages import buttons
 from lib import clock
@@ -25,7 +25,7 @@ def add_page(model_admin, request):
         raise PermissionDenied
     if request.method == "POST":
         return _save(model_admin, request, None)
-    copied = Campaign.objects.filter(pk=number(request.GET.get("copy"))).first()
+    copied = Campaign.objects.filter(pk=number(request.GET.get("copy")) or 0).first()
     document, rows = _copy_of(copied) if copied else (Document(), [Row()])
     form = SequenceForm(initial=SequenceForm.initial_from(document))
     return _form_page(model_admin, request, None, form, _cards(form, initial=initial_rows(rows)), copied=copied)
@@ -33,7 +33,8 @@ def add_page(model_admin, request):
 
 def change_page(model_admin, request, object_id):
     campaign = found(model_admin, request, object_id)
-    document, rows = readable(campaign)
+    document = readable(campaign)
+    rows = _as_cards(document)
     if rows is None or not _may_edit(model_admin, request, campaign):
         if request.method == "POST":
             raise PermissionDenied
@@ -44,13 +45,9 @@ def change_page(model_admin, request, object_id):
     return _form_page(model_admin, request, campaign, form, _cards(form, initial=initial_rows(rows)))
 
 
-def readable(campaign: Campaign) -> tuple[Document, list[Row] | None]:
-    """The draft and its linear form; no form where the draft branches or cannot be read."""
-    try:
-        document = documents.parse(campaign.draft)
-    except NotADocument:
-        return Document(name=campaign.name), None
-    return document, documents.rows(document)
+def _as_cards(document: Document) -> list[Row] | None:
+    """The rows of the form; None where the form would lose a part of the document."""
+    return documents.rows(document) if len(document.triggers) <= 1 else None
 
 
 def typed_document(form: SequenceForm, cards) -> Document | None:
@@ -108,7 +105,7 @@ def _form_page(model_admin, request, campaign, form, cards, **context):
         media=model_admin.media + form.media + cards.media,
         buttons=buttons(request, campaign),
         unpublished=bool(campaign) and lifecycle.has_unpublished_changes(campaign),
-        **({} if campaign else {"copyable": Campaign.objects.order_by("name")[:200]}),
+        copyable=None if campaign else Campaign.objects.order_by("name")[:200],
         **context,
     )
 
@@ -178,7 +175,8 @@ def _last_editor(campaign: Campaign) -> str:
 
 def _copy_of(campaign: Campaign) -> tuple[Document, list[Row]]:
     """A copy to begin with: a new name, new steps, the same words."""
-    document, rows = readable(campaign)
+    document = readable(campaign)
+    rows = _as_cards(document)
     document.name = f"{document.name[:110]} (copy)"
     for row in rows or []:
         row.uid = row.wait_uid = ""

@@ -1,6 +1,8 @@
 """A definition in words: who gets in, how often, what happens; and how two definitions differ."""
 
-from campaigns.document import Document, Trigger
+from campaigns import document as documents
+from campaigns.document import Document, NotADocument, Trigger
+from campaigns.models import Campaign
 from campaigns.publishing import describe
 from contacts.models import Topic
 from events import types as event_types
@@ -10,6 +12,14 @@ AGAIN = {
     "once": "Each person once.",
     "every_time": "Everybody, every time it happens.",
 }
+
+
+def readable(campaign: Campaign) -> Document:
+    """The draft of a campaign; one without steps where it cannot be read."""
+    try:
+        return documents.parse(campaign.draft)
+    except NotADocument:
+        return Document(name=campaign.name)
 
 
 def in_words(tree: dict, subject: str) -> str:
@@ -51,5 +61,17 @@ def differences(theirs: Document, mine: Document) -> list[tuple[str, str, str]]:
 
 
 def _in_words(document: Document) -> list[tuple[str, str]]:
-    steps = [(f"Step {place}", describe(step)) for place, step in enumerate(document.steps, 1)]
+    steps = [(f"Step {place}", words) for place, words in enumerate(steps_in_words(document), 1)]
     return [("Name", document.name), ("Type", document.type), *head_in_words(document), *steps]
+
+
+def steps_in_words(document: Document) -> list[str]:
+    """The steps as the form counts them: a wait belongs to what follows it."""
+    found, before = [], ""
+    for step in document.steps:
+        if step.kind == "wait":
+            before += f"{describe(step)}, then "
+        else:
+            found.append(before + describe(step))
+            before = ""
+    return found

@@ -52,12 +52,15 @@ class StepForm(forms.Form):
 
     def __init__(self, *args, offered: Offered, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["template"].choices = [("", "Choose a template…"), *offered.templates]
-        self.fields["only_if"].event_type = offered.event_type
-        suggest(self.fields["only_if"], offered.event_paths)
+        template: Any = self.fields["template"]
+        only_if: Any = self.fields["only_if"]
+        template.choices = [("", "Choose a template…"), *offered.templates]
+        only_if.event_type = offered.event_type
+        suggest(only_if, offered.event_paths)
 
     def clean(self):
-        typed = super().clean()
+        super().clean()
+        typed = self.cleaned_data
         if typed.get("action") == "email" and not typed.get("template") and "template" not in self.errors:
             self.add_error("template", "Choose the mail to send.")
         limit = MAX_WAIT.get(typed.get("wait_unit", ""))
@@ -90,15 +93,19 @@ class StepsBase(BaseFormSet):
         return {**super().get_form_kwargs(index), "empty_permitted": False}
 
     def in_order(self) -> list[StepForm]:
-        kept = [form for form in self.forms if not (self.is_bound and self._should_delete_form(form))]
+        kept = [form for form in self.forms if not (self.is_bound and _is_dropped(form))]
         return sorted(kept, key=_place) if self.is_bound else kept
 
     def dropped(self) -> list[StepForm]:
-        return [form for form in self.forms if self.is_bound and self._should_delete_form(form)]
+        return [form for form in self.forms if self.is_bound and _is_dropped(form)]
 
     def clean(self):
         if not self.in_order():
             raise forms.ValidationError("Add at least one step.")
+
+
+def _is_dropped(form: StepForm) -> bool:
+    return bool(form.cleaned_data.get("DELETE"))
 
 
 def _place(form: StepForm) -> tuple[bool, int]:

@@ -1,6 +1,7 @@
 """E-mail templates in the admin: the list, the form with its live preview, and what uses each of them."""
 
 from functools import partial
+from typing import cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -13,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from campaigns import previews
-from campaigns.liquid import TemplateError
+from campaigns.liquid import OnMissing, TemplateError
 from campaigns.models import Campaign, EmailTemplate, Message
 from campaigns.pages import found, page, sandboxed, tell
 from campaigns.preview_pages import SeenBy, send_test
@@ -146,7 +147,7 @@ def _typed_preview(model_admin, request) -> tuple[previews.Preview, list[str]]:
     contact = SeenBy(model_admin, request.POST).contact or previews.some_contact()
     if contact is None:
         return previews.Preview(problem="There is no contact yet to show the mail as."), []
-    on_missing = request.POST.get("on_missing")
-    on_missing = on_missing if on_missing in EmailTemplate.OnMissing.values else "fail"
-    shown = previews.rendered(compiled, contact, previews.values(contact, None, clock.now()), on_missing)
+    wanted = {"blank": "blank", "skip": "skip"}.get(request.POST.get("on_missing", ""), "fail")
+    context = previews.values(contact, None, clock.now())
+    shown = previews.rendered(compiled, contact, context, cast(OnMissing, wanted))
     return shown, [*compiled.warnings, *unknown_attributes(compiled)][:10]

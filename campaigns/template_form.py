@@ -41,7 +41,8 @@ class TemplateForm(forms.ModelForm):
     compiled: CompiledEmail | None = None
 
     def clean(self):
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         if any(name in self.errors for name in FIELDS):
             return cleaned
         try:

@@ -16,6 +16,7 @@ from campaigns.document import NotADocument
 from campaigns.models import Campaign
 from campaigns.pages import found, page, tell
 from campaigns.publishing import Refused
+from campaigns.sequence_words import head_in_words, readable, steps_in_words
 from lib import clock
 
 PUBLISH = "campaigns.publish_campaign"
@@ -148,6 +149,12 @@ def verb_page(model_admin, request, object_id, verb):
 
 
 def _ask(model_admin, request, campaign: Campaign, verb: Verb, obstacles: list[str]):
+    shown: dict = {}
+    if verb.of_changes:
+        shown["impact"] = publishing.impact(campaign)
+    elif verb.act is lifecycle.activate:
+        document = readable(campaign)
+        shown |= {"head": head_in_words(document), "steps": steps_in_words(document)}
     return page(
         model_admin,
         request,
@@ -158,8 +165,8 @@ def _ask(model_admin, request, campaign: Campaign, verb: Verb, obstacles: list[s
         danger=verb.danger,
         effect=verb.effect(campaign),
         obstacles=obstacles,
-        impact=publishing.impact(campaign) if verb.act in (publishing.publish, lifecycle.discard_draft) else None,
         back=reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
+        **shown,
     )
 
 

@@ -187,3 +187,18 @@ def queries(client, url: str) -> int:
     with CaptureQueriesContext(connection) as caught:
         assert client.get(url).status_code == 200
     return len(caught)
+
+
+@pytest.mark.parametrize("total", ["", "many", "-1", "100000"])
+def test_a_form_whose_count_was_tampered_with_is_refused_without_a_fault(total):
+    response = browser("Marketer").post(ADD, typed() | {"steps-TOTAL_FORMS": total})
+    assert response.status_code == 200 and not mine().exists()
+
+
+def test_what_the_form_cannot_show_is_not_lost_by_it():
+    campaign = CampaignFactory(active=False)
+    campaign.draft["triggers"].append({"kind": "event", "event": "cart.abandoned"})
+    campaign.save()
+    client = browser("Marketer")
+    assert "it can only be read here" in client.get(page_of(campaign)).content.decode()
+    assert client.post(page_of(campaign), typed(revision="1")).status_code == 403

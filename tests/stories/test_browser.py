@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from campaigns.models import Campaign
 from tests.campaigns.typing_in import person
@@ -31,6 +32,7 @@ def chromium(monkeypatch):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+        connections.close_all()  # those that were opened beside that loop
 
 
 class Desk:
@@ -136,4 +138,18 @@ def test_the_form_fits_light_dark_and_a_phone(live_server, chromium, look):
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert desk.page.evaluate(wider) <= 0, f"{name} is wider than the window"
         desk.picture(f"{look}-{name.strip('/').replace('/', '-')}")
+    assert desk.faults == []
+
+
+def test_the_preview_of_a_template_follows_what_is_typed(live_server, chromium):
+    site()
+    template, ann = TemplateFactory(), ContactFactory(attributes={"first_name": "Ann"})
+    desk = Desk(chromium, live_server.url, person("Marketer"))
+    desk.page.goto(f"/campaigns/emailtemplate/{template.pk}/change/")
+    frame = desk.page.frame_locator("iframe[name=template-preview]")
+    frame.get_by_text(f"Hello {ann.attributes['first_name']}").wait_for()
+    desk.page.fill("[name=html]", "<p>Dear {{ contact.first_name }}</p>")
+    frame.get_by_text("Dear Ann").wait_for()
+    desk.page.fill("[name=html]", "<p>One</p>\n<p>{{ contact.shoe_size }}</p>")
+    desk.page.get_by_text("`contact.shoe_size` has no value for this contact").wait_for()
     assert desk.faults == []
