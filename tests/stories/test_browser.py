@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
+from campaigns.document import Row
 from campaigns.models import Campaign
 from tests.campaigns.typing_in import person
-from tests.factories import ContactFactory, TemplateFactory, site
+from tests.factories import CampaignFactory, ContactFactory, TemplateFactory, site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -152,4 +153,24 @@ def test_the_preview_of_a_template_follows_what_is_typed(live_server, chromium):
     frame.get_by_text("Dear Ann").wait_for()
     desk.page.fill("[name=html]", "<p>One</p>\n<p>{{ contact.shoe_size }}</p>")
     desk.page.get_by_text("`contact.shoe_size` has no value for this contact").wait_for()
+    assert desk.faults == []
+
+
+def test_a_card_is_moved_by_dragging_and_removed_cards_stay_away(live_server, chromium):
+    site()
+    first, second = TemplateFactory(), TemplateFactory()
+    rows = [Row(template=first.pk), Row(wait_amount=2, template=second.pk), Row(action="leave")]
+    campaign = CampaignFactory(active=False, rows=rows)
+    desk = Desk(chromium, live_server.url, person("Marketer"))
+    desk.page.goto(f"/campaigns/campaign/{campaign.pk}/change/")
+    card = desk.page.locator("[data-step]:visible")
+    card.nth(1).locator("[data-grip]").drag_to(card.nth(0), target_position={"x": 200, "y": 5})
+    assert card.nth(0).locator("[name$=-template]").input_value() == str(second.pk)
+    card.nth(2).get_by_label("Remove this step").click()
+    assert card.count() == 2
+    desk.click("Save")
+    desk.page.get_by_text("Saved as a draft").wait_for()
+    campaign.refresh_from_db()
+    kinds = [(step["kind"], step["config"].get("template")) for step in campaign.draft["steps"]]
+    assert kinds == [("wait", None), ("email", second.pk), ("email", first.pk)]
     assert desk.faults == []
