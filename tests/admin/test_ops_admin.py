@@ -196,3 +196,21 @@ def test_deleting_a_failed_attempt_unlocks(boss):
     assert "ann" in page(boss, "axes_accessattempt_changelist")
     boss.post(reverse("admin:axes_accessattempt_delete", args=[row.pk]), {"post": "yes"})
     assert not AccessAttempt.objects.exists()
+
+
+def test_who_guesses_passwords_is_locked_out_in_plain_words(db, client, settings):
+    settings.AXES_ENABLED = True
+    User.objects.create_user("ann", password="right-one-9", is_staff=True)
+    guess = {"username": "ann", "password": "wrong"}
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        response = client.post(reverse("admin:login"), guess)
+    assert response.status_code == 429 and "Too many attempts" in response.content.decode()
+    assert "unsafe-eval" not in response.headers["Content-Security-Policy"]
+    right = client.post(reverse("admin:login"), {"username": "ann", "password": "right-one-9"})
+    assert right.status_code == 429
+
+
+def test_a_page_that_is_not_there_or_not_ours_answers_in_plain_words(boss, log_in):
+    assert "There is nothing here" in boss.get("/contacts/nothing/").content.decode()
+    forbidden = log_in().get(reverse("admin:contacts_contact_changelist"))
+    assert forbidden.status_code == 403 and "Your role does not reach here" in forbidden.content.decode()
