@@ -17,18 +17,32 @@ class Catcher:
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
         await asyncio.to_thread(
-            catch, envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or envelope.content
+            _in_thread, envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or envelope.content
         )
         return "250 2.0.0 Caught"
 
 
+def _in_thread(sender: str, recipients: list[str], raw: bytes) -> None:
+    close_old_connections()  # no request ends here that would drop a dead one
+    catch(sender, recipients, raw)
+
+
 def catch(sender: str, recipients: list[str], raw: bytes) -> None:
-    close_old_connections()
-    subject = str(message_from_bytes(raw, policy=policy.default).get("Subject", "")).replace("\x00", "")
+    """Keep one mail, whatever it looks like: a row for each recipient."""
+    subject = _subject(raw)
     CaughtMail.objects.bulk_create(
         CaughtMail(sender=sender[:320], recipient=recipient[:320], subject=subject, raw=raw, caught_at=clock.now())
         for recipient in recipients
     )
+
+
+def _subject(raw: bytes) -> str:
+    """What of the subject can be read; a mail that cannot is caught nevertheless."""
+    try:
+        subject = str(message_from_bytes(raw, policy=policy.default).get("Subject", ""))
+    except Exception:  # noqa: BLE001  the standard library's parser fails in many ways on broken headers
+        return ""
+    return subject.encode("utf-8", "replace").decode().replace("\x00", "")
 
 
 def controller(host: str, port: int) -> Controller:

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.db.models.functions import Now
 
 from campaigns import claiming, sending, settling
@@ -14,6 +14,7 @@ from campaigns.claiming import claim, take_back
 from campaigns.models import Message
 from campaigns.settling import Result
 from contacts import consent
+from tests.connections import cut_others
 from tests.factories import NOW, CampaignFactory, MessageFactory
 from tests.smtp_server import FaultySmtpServer
 
@@ -197,16 +198,7 @@ def three_connections(server, settings):
     for pool in sending._pools.values():
         pool.shutdown()
     sending._pools.clear()
-    cut_other_connections()  # those of the pool's threads, or the test database could not be dropped
-
-
-def cut_other_connections():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-        return cursor.fetchone()[0]
+    cut_others()  # those of the pool's threads, or the test database could not be dropped
 
 
 @pytest.mark.django_db(transaction=True)
@@ -222,7 +214,7 @@ def test_a_database_that_hung_up_between_two_batches_is_connected_anew(server, t
     campaign = CampaignFactory()
     MessageFactory.create_batch(60, campaign=campaign)
     sending.send_due(NOW)
-    assert cut_other_connections() >= 3
+    assert cut_others() >= 3
     MessageFactory.create_batch(60, campaign=campaign)
     assert sending.send_due(NOW) == 60 and states() == {"sent": 120}
 

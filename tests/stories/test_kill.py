@@ -21,6 +21,7 @@ from campaigns.models import Message, MessageBody
 from campaigns.queueing import new_message
 from contacts.models import Contact
 from lib import clock
+from tests import connections
 from tests.factories import CampaignFactory, TemplateFactory, address_id
 from tests.smtp_server import FaultySmtpServer
 
@@ -107,12 +108,7 @@ def leases_run_out() -> None:
 
 def alone_in_the_database() -> bool:
     """A statement that the killed one had begun may still be carried out, and commit."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND backend_type = 'client backend'"
-        )
-        return cursor.fetchone()[0] == 0
+    return connections.others() == 0
 
 
 def states() -> Counter:

@@ -1,0 +1,21 @@
+"""Connections to the test database that other threads and processes hold."""
+
+from django.db import connection
+
+OTHERS = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+
+
+def others() -> int:
+    """How many there are besides our own."""
+    return _one(f"SELECT count(*) FROM pg_stat_activity WHERE {OTHERS}")
+
+
+def cut_others() -> int:
+    """End them, as a database that goes away would; how many they were."""
+    return _one(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OTHERS}")
+
+
+def _one(query: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchone()[0]
