@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -37,7 +37,7 @@ class Ticker:
     def __init__(self) -> None:
         self.cluster: subprocess.Popen | None = None
         self.stopping = False
-        self.rung: dict[str, float] = {}
+        self.rung: dict[str, tuple[float, datetime | None]] = {}
         self.waiting_since: float | None = None
         self.signed = 0.0
         self.name = f"{socket.gethostname()}:{os.getpid()}:ticker"
@@ -75,15 +75,20 @@ class Ticker:
         if not due:
             self.waiting_since = None
             return
-        for key in set(due) - work.busy(self.group):
-            self._ring(key)
+        signs = work.signs(self.group)
+        for key in due:
+            sign = signs.get(key)
+            if not (sign and sign.busy):  # type: ignore[attr-defined]
+                self._ring(key, sign.beat_at if sign else None)
         self._watch(due)
 
-    def _ring(self, key: str) -> None:
+    def _ring(self, key: str, last_sign: datetime | None) -> None:
+        """Once, until a task has come: the queue's heartbeat tells. After three seconds, again."""
         now = time.monotonic()
-        if now - self.rung.get(key, -RING_AGAIN) < RING_AGAIN or work.waiting_tasks() > MOST_WAITING:
+        at, seen = self.rung.get(key, (now - RING_AGAIN, None))
+        if (seen == last_sign and now - at < RING_AGAIN) or work.waiting_tasks() > MOST_WAITING:
             return
-        self.rung[key] = now
+        self.rung[key] = now, last_sign
         work.poke(key)
 
     def _watch(self, due: list[str]) -> None:

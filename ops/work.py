@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 from django_q.tasks import async_task
@@ -148,7 +149,8 @@ def waiting_tasks() -> int:
     return OrmQ.objects.filter(lock__lte=Now()).count()
 
 
-def busy(worker: str) -> set[str]:
-    """The queues that a task of this worker is draining, as far as its heartbeats say."""
-    fresh = Heartbeat.objects.within(STALE_BEAT).filter(worker=worker, note="busy")
-    return set(fresh.values_list("role", flat=True))
+def signs(worker: str) -> dict[str, Heartbeat]:
+    """The last sign of life of each queue's tasks of this worker; `busy`: one is draining it just now."""
+    fresh = Q(note="busy", beat_at__gt=Now() - STALE_BEAT)
+    found = Heartbeat.objects.filter(worker=worker).annotate(busy=fresh)
+    return {sign.role: sign for sign in found}
