@@ -134,10 +134,17 @@ class ApiWay:
             message.send()
         except Exception as fault:  # noqa: BLE001  classed below; an unclassed one leaves the mail unknown
             return Outcome(mail.ref, _kind(fault), "api", _status(fault), text=str(fault)[:300])
+        if not _accepted(message.anymail_status):  # type: ignore[attr-defined]
+            return Outcome(mail.ref, "unknown", "api", 200, text="it did not say what became of the message")
         return Outcome(mail.ref, "sent", "api", 200)
 
     def close(self) -> None:
         self.connection.close()
+
+
+def _accepted(status) -> bool:
+    """An answer may be friendly and yet say nothing about the message."""
+    return bool(status.message_id or (status.status or set()) & {"sent", "queued"})
 
 
 def _status(fault: Exception) -> int:
