@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import local
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -23,9 +24,10 @@ from django.db import close_old_connections, transaction
 
 from campaigns import settling
 from campaigns.claiming import LEASE_SECONDS, claim, renew
+from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
 from campaigns.liquid import Aborted, RenderFailed
-from campaigns.models import Message, MessageBody
+from campaigns.models import Message
 from campaigns.rendering import Mail, mail, message_id, render
 from campaigns.transports import Transport, transport_from
 from contacts import consent
@@ -106,7 +108,8 @@ class Batch:
         self.messages, self.transport, self.now = list(messages), transport, now
         self.site = SiteSettings.get()
         self.settled_here: list[settling.Result] = []
-        self.bodies: dict = {}
+        self.said: dict[UUID, RenderedEmail] = {}
+        self.verdicts: dict[UUID, consent.Verdict] = {}
         self.renewed = time.monotonic()
 
     def send(self) -> None:
@@ -117,16 +120,16 @@ class Batch:
 
     def _settle_what_may_not_go(self) -> None:
         """Early, so that nothing is rendered in vain; it is asked again under the lock, just before the dot."""
-        verdicts = {message.pk: verdict for message, verdict in self._verdicts(self.messages)}
+        self.verdicts = {message.pk: verdict for message, verdict in self._verdicts(self.messages)}
         results = [
-            settling.refused(message, verdicts[message.pk], self.now)
+            settling.refused(message, self.verdicts[message.pk], self.now)
             for message in self.messages
-            if not verdicts[message.pk].allowed
+            if not self.verdicts[message.pk].allowed
         ]
         results += [
             settling.too_late(message, self.now)
             for message in self.messages
-            if verdicts[message.pk].allowed and message.stale_after and self.now > message.stale_after
+            if self.verdicts[message.pk].allowed and message.stale_after and self.now > message.stale_after
         ]
         settling.settle(results, self.now)
         gone = {result.message.pk for result in results}
@@ -161,9 +164,7 @@ class Batch:
                 continue
             message.message_id = message.message_id or message_id(message, self.site)
             message.links = rendered.links
-            self.bodies[message.pk] = MessageBody(
-                message=message, subject=rendered.subject, html=rendered.html, text=rendered.text, kept_from=self.now
-            )
+            self.said[message.pk] = rendered
             yield mail(message, rendered, self.site, self.now, ref=message)
 
     def _commit(self, outcomes: list[Outcome], following: Mail | None) -> bool:
@@ -175,19 +176,26 @@ class Batch:
             return False
         with transaction.atomic():
             marked = message is not None and self._mark(message, results)
-            settling.settle(results, self.now, self.bodies)
+            settling.settle(results, self.now, self.said)
+        for result in results:
+            self.said.pop(result.message.pk, None)
         self._renew()
         return marked
 
     def _mark(self, message: Message, results: list) -> bool:
-        """The compare-and-set, under the lock on the address; False where the message must not go."""
+        """The compare-and-set; False where the message must not go.
+
+        The verdict found at the claim holds as long as the address's fence stands. Where it does not, consent
+        is asked again under the lock.
+        """
+        if settling.mark_sending(message, self.verdicts[message.pk], LEASE_SECONDS):
+            return True
         list(Address.objects.filter(messages=message).select_for_update(no_key=True, of=("self",)))
         [(_, verdict)] = self._verdicts([message])
         if not verdict.allowed:
             results.append(settling.refused(message, verdict, self.now))
             return False
-        message.consent_record_id = verdict.consent_record_id
-        return settling.mark_sending(message, LEASE_SECONDS)
+        return settling.mark_sending(message, verdict, LEASE_SECONDS)
 
     def _renew(self) -> None:
         if time.monotonic() - self.renewed > LEASE_SECONDS / 3:

@@ -5,18 +5,20 @@ happens. docs/states.md draws the transitions.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
 from django.db.models import F
 
 from campaigns import doors, lifecycle
+from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
 from campaigns.liquid import Aborted
-from campaigns.models import Campaign, EmailTemplate, Message, MessageBody
+from campaigns.models import Campaign, EmailTemplate, Message
 from contacts import consent
 from contacts.consent import Verdict
 from contacts.models import Address, Suppression
@@ -30,22 +32,37 @@ GIVE_UP = timedelta(days=3)
 ANNOUNCE = 1000
 State, Why = Message.State, Message.Outcome
 
+# json, not jsonb: it is read once. The bodies of those that were handed over are kept by the same statement.
 SETTLE = """
+WITH n AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%s::json) AS n(id uuid, fence int, state text, outcome text, reason text,
+        due_at timestamptz, sent_at timestamptz, settled_at timestamptz, deferral int, resent boolean,
+        subject text, html text, body text, kept_from timestamptz)
+), written AS (
 UPDATE campaigns_message AS m SET state = n.state, outcome = n.outcome, reason = n.reason, due_at = n.due_at,
     sent_at = n.sent_at, settled_at = n.settled_at, lease_until = NULL, deferrals = m.deferrals + n.deferral,
     resent = m.resent OR n.resent
-FROM jsonb_to_recordset(%s::jsonb) AS n(id uuid, fence int, state text, outcome text, reason text, due_at timestamptz,
-    sent_at timestamptz, settled_at timestamptz, deferral int, resent boolean)
-WHERE m.id = n.id AND m.fence = n.fence AND m.state IN ('leased', 'sending')
+FROM n WHERE m.id = n.id AND m.fence = n.fence AND m.state IN ('leased', 'sending')
 RETURNING m.id
+), kept AS (
+INSERT INTO campaigns_messagebody (message_id, subject, html, text, kept_from)
+SELECT n.id, n.subject, n.html, n.body, n.kept_from FROM n JOIN written USING (id) WHERE n.subject IS NOT NULL
+ON CONFLICT DO NOTHING
+)
+SELECT id FROM written
 """
 
+# The address is locked first, and must be as it was when consent was looked up: an unsubscribe that commits
+# before this statement has its lock has advanced the address's fence, and nothing is marked.
 MARK = """
-UPDATE campaigns_message SET state = 'sending', due_at = NULL, message_id = %s, links = %s, consent_record_id = %s,
+WITH a AS MATERIALIZED (
+    SELECT id FROM contacts_address WHERE id = %s AND fence = %s FOR NO KEY UPDATE
+)
+UPDATE campaigns_message m SET state = 'sending', due_at = NULL, message_id = %s, links = %s, consent_record_id = %s,
     lease_until = clock_timestamp() + make_interval(secs => %s)
-WHERE id = %s AND fence = %s AND state = 'leased' AND (
-    campaign_id IS NULL
-    OR EXISTS (SELECT FROM campaigns_campaign c WHERE c.id = campaign_id AND c.state IN ('active', 'draining'))
+FROM a WHERE m.id = %s AND m.fence = %s AND m.state = 'leased' AND (
+    m.campaign_id IS NULL
+    OR EXISTS (SELECT FROM campaigns_campaign c WHERE c.id = m.campaign_id AND c.state IN ('active', 'draining'))
 )
 """
 
@@ -66,37 +83,31 @@ class Result:
     """Functions of `now`, called in the settling transaction."""
 
 
-def mark_sending(message: Message, lease_seconds: int) -> bool:
-    """The last act before the final dot; False where the message is not ours any more, or its campaign paused."""
+def mark_sending(message: Message, verdict: Verdict, lease_seconds: int) -> bool:
+    """The last act before the final dot; False: not ours any more, its campaign paused, or the verdict out of date."""
+    values = [message.address_id, verdict.fence, message.message_id, message.links, verdict.consent_record_id]
     with connection.cursor() as cursor:
-        cursor.execute(
-            MARK,
-            [message.message_id, message.links, message.consent_record_id, lease_seconds, message.pk, message.fence],
-        )
+        cursor.execute(MARK, [*values, lease_seconds, message.pk, message.fence])
         return cursor.rowcount == 1
 
 
-def settle(results: Sequence[Result], now: datetime, bodies: dict | None = None) -> None:
-    """Write results, with the bodies of those that were handed over."""
+def settle(results: Sequence[Result], now: datetime, said: Mapping[UUID, RenderedEmail] | None = None) -> None:
+    """Write results, with what those that were handed over said."""
     if not results:
         return
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE, [json.dumps([_row(result, now) for result in results])])
+            cursor.execute(SETTLE, [json.dumps([_row(result, now, said or {}) for result in results])])
             written = {pk for (pk,) in cursor.fetchall()}
-        mine = [result for result in results if result.message.pk in written]
-        handed_over = (
-            [bodies.pop(r.message.pk) for r in mine if r.state in (State.SENT, State.UNKNOWN)] if bodies else []
-        )
-        MessageBody.objects.bulk_create(handed_over, ignore_conflicts=True)
-        for result in mine:
-            for act in result.follow_up:
-                act(now)
+        for result in results:
+            if result.message.pk in written:
+                for act in result.follow_up:
+                    act(now)
 
 
-def _row(result: Result, now: datetime) -> dict:
+def _row(result: Result, now: datetime, said: Mapping[UUID, RenderedEmail]) -> dict:
     settled = result.state in (State.SENT, State.UNKNOWN, State.NOT_SENT)
-    return {
+    row = {
         "id": str(result.message.pk),
         "fence": result.message.fence,
         "state": result.state,
@@ -108,6 +119,9 @@ def _row(result: Result, now: datetime) -> dict:
         "deferral": result.deferral,
         "resent": result.resent,
     }
+    if result.state in (State.SENT, State.UNKNOWN) and (body := said.get(result.message.pk)):
+        row |= {"subject": body.subject, "html": body.html, "body": body.text, "kept_from": _iso(now)}
+    return row
 
 
 def _iso(at: datetime | None) -> str | None:
@@ -169,7 +183,9 @@ def _soft_bounce(message: Message, outcome: Outcome, now: datetime) -> Result:
         return _hard_bounce(message, outcome, now)
     result = _later(message, now + SOFT_HOLD, Why.BOUNCED, outcome.sentence)
     result.follow_up.append(
-        lambda at: _address(message).update(soft_bounces=F("soft_bounces") + 1, held_until=at + SOFT_HOLD)
+        lambda at: _address(message).update(
+            fence=F("fence") + 1, soft_bounces=F("soft_bounces") + 1, held_until=at + SOFT_HOLD
+        )
     )
     return result
 

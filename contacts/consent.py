@@ -7,12 +7,12 @@ to the address does not wait for.
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from contacts.models import Address, Change, ConsentRecord, Contact, Subscription, Suppression, Topic
 
@@ -143,6 +143,7 @@ class Verdict:
     outcome: str = ""  # a value of Message.Outcome, or "held"
     sentence: str = ""
     consent_record_id: int | None = None
+    fence: int | None = None  # the address's, when this was found out
     held_until: datetime | None = None
 
 
@@ -157,7 +158,10 @@ def verdicts(
     wanted = list(address_ids)
     rows = _facts(wanted, topic_id).in_bulk()
     gone = Verdict(False, "no_address", "The address does not exist any more.")
-    return {key: _verdict(rows[key], topic_id, transactional, now) if key in rows else gone for key in wanted}
+    return {
+        key: replace(_verdict(rows[key], topic_id, transactional, now), fence=rows[key].fence) if key in rows else gone
+        for key in wanted
+    }
 
 
 def blocks(
@@ -267,7 +271,8 @@ def _record(
 
 
 def _announce(address: Address, name: str, now: datetime) -> None:
-    """Tell the pipeline, for every contact with this address."""
+    """Tell the pipeline, for every contact with this address, and whoever is about to write to it."""
+    Address.objects.filter(pk=address.pk).update(fence=F("fence") + 1)
     owners = Contact.objects.current().filter(address=address).values_list("pk", flat=True)
     kind = Change.Kind.CONSENT
     Change.objects.bulk_create([Change(contact_id=pk, kind=kind, names=[name], due_at=now) for pk in owners])

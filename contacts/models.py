@@ -30,6 +30,9 @@ class Address(models.Model):
     unsubscribed_at = models.DateTimeField(null=True, blank=True, help_text="From everything that is marketing.")
     held_until = models.DateTimeField(null=True, blank=True, help_text="After a soft bounce.")
     soft_bounces = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Advances with every word that decides what may be sent."
+    )
     tracking_allowed = models.BooleanField(null=True, help_text="Empty: as the site's setting says.")
     created_at = models.DateTimeField(default=clock.now)
 
@@ -88,7 +91,9 @@ class Contact(models.Model):
     attributes = models.JSONField(default=dict, blank=True)
     address = models.ForeignKey(Address, models.SET_NULL, null=True, blank=True, related_name="contacts")
     name = GeneratedField(expression=_name(), output_field=models.TextField(), db_persist=True)
-    timezone = models.CharField("time zone", max_length=64, blank=True, help_text="Such as Europe/Paris; empty: the site's.")
+    timezone = models.CharField(
+        "time zone", max_length=64, blank=True, help_text="Such as Europe/Paris; empty: the site's."
+    )
     is_test = models.BooleanField("test contact", default=False, help_text="Stays out of reports.")
     companies = models.ManyToManyField(Company, through="CompanyMember", related_name="contacts")
     tags = models.ManyToManyField(Tag, through="ContactTag", related_name="contacts")
@@ -294,7 +299,9 @@ class Change(models.Model):
     names = models.JSONField(default=list, help_text="What was written: attribute paths, tags.")
     event_id = models.UUIDField(null=True)
     event_at = models.DateTimeField(null=True, help_text="When the event was received: names its partition.")
-    source = models.ForeignKey(Source, models.SET_NULL, null=True, db_constraint=False, db_index=False, related_name="+")
+    source = models.ForeignKey(
+        Source, models.SET_NULL, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
     triggers = models.BooleanField(default=True, help_text="Imports and merged history trigger nothing.")
     parked_because = models.TextField(blank=True)
     due_at = models.DateTimeField(null=True, default=clock.now, help_text="Empty: parked.")

@@ -159,6 +159,7 @@ class Migration(migrations.Migration):
                 ('unsubscribed_at', models.DateTimeField(blank=True, help_text='From everything that is marketing.', null=True)),
                 ('held_until', models.DateTimeField(blank=True, help_text='After a soft bounce.', null=True)),
                 ('soft_bounces', models.PositiveSmallIntegerField(default=0)),
+                ('fence', models.PositiveIntegerField(db_default=0, default=0, help_text='Advances with every word that decides what may be sent.')),
                 ('tracking_allowed', models.BooleanField(help_text="Empty: as the site's setting says.", null=True)),
                 ('created_at', models.DateTimeField(default=lib.clock.now)),
             ],
