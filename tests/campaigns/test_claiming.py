@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from campaigns import claiming, sending, settling
@@ -43,8 +43,12 @@ def marked(message):
     """Claimed and marked as being sent, by a worker that goes no further."""
     [row] = claim(NOW, 1)
     row.message_id = f"<{row.pk.hex}@acme.example>"
-    assert settling.mark_sending(row, 60)
+    assert settling.mark_sending(row, verdict(row), 60)
     return row
+
+
+def verdict(message):
+    return consent.verdicts([message.address_id], None, False, NOW)[message.address_id]
 
 
 def test_a_claim_takes_what_is_due_oldest_first_and_nothing_twice():
@@ -127,7 +131,7 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing(server):
     message = MessageFactory()
     [stale] = claim(NOW, 1)
     expire(), take_back(NOW)
-    assert not settling.mark_sending(stale, 60)
+    assert not settling.mark_sending(stale, verdict(stale), 60)
     settling.settle([Result(stale, "sent", "sent", sent_at=NOW)], NOW)
     message.refresh_from_db()
     assert message.state == "queued"
@@ -136,9 +140,7 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing(server):
     bounce.follow_up.append(lambda at: consent.suppress(reason="bounce", now=at, address_id=stale.address_id))
     settling.settle([bounce], NOW)
     message.refresh_from_db()
-    assert (
-        message.state == "sent" and consent.verdicts([message.address_id], None, False, NOW)[message.address_id].allowed
-    )
+    assert message.state == "sent" and verdict(message).allowed
 
 
 def test_a_batch_whose_leases_ran_out_meanwhile_sends_nothing_twice(server):
@@ -217,6 +219,37 @@ def test_a_database_that_hung_up_between_two_batches_is_connected_anew(server, t
     assert cut_others() >= 3
     MessageFactory.create_batch(60, campaign=campaign)
     assert sending.send_due(NOW) == 60 and states() == {"sent": 120}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mark_waits_for_an_unsubscription_that_is_about_to_commit(server):
+    message = MessageFactory()
+    batch = sending.Batch(claim(NOW, 1), sending.transport_from(server.url), NOW)
+    said, commit = threading.Event(), threading.Event()
+
+    def leave():
+        with transaction.atomic():
+            consent.unsubscribe(message.address_id, now=NOW, source="test")
+            said.set()
+            assert commit.wait(10)
+
+    server.on("BODY", when=lambda n, line: threading.Timer(0.3, commit.set).start())  # the mark comes right after it
+    checked = batch._settle_what_may_not_go
+    with ThreadPoolExecutor(1) as pool:
+        leaving = None
+
+        def checked_then_leave():
+            nonlocal leaving
+            checked()
+            leaving = pool.submit(in_thread, leave)
+            assert said.wait(10)
+
+        batch._settle_what_may_not_go = checked_then_leave
+        batch.send()
+        leaving.result(10)
+    message.refresh_from_db()
+    assert (message.state, message.outcome) == ("not_sent", "unsubscribed")
+    assert server.accepted == [] and server.seen["BODY"] == 1
 
 
 @pytest.mark.django_db(transaction=True)
