@@ -53,7 +53,7 @@ def enter(batch: Batch) -> None:
 
 
 def _campaigns_for(types: set[str]) -> list[Campaign]:
-    """Campaigns whose live version is triggered by one of the types: active ones, and paused ones to note the refusal."""
+    """Campaigns that one of the types triggers: active ones, and paused ones to note the refusal."""
     return list(
         Campaign.objects.filter(
             state__in=[Campaign.State.ACTIVE, Campaign.State.PAUSED],

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 
 from campaigns.compiling import CompiledEmail, RenderedEmail, render_email
+from campaigns.liquid import OnMissing
 from campaigns.models import EmailTemplate, Message
 from campaigns.tokens import token
 from contacts.models import Contact
@@ -82,7 +83,7 @@ def render(message: Message, tags: list[str], site: SiteSettings, now: datetime)
         values,
         html_context=tracking,
         tracked=tracked(message, site),
-        on_missing=message.template.on_missing,
+        on_missing=cast(OnMissing, message.template.on_missing),
     )
 
 
@@ -110,7 +111,7 @@ def mail(message: Message, rendered: RenderedEmail, site: SiteSettings, now: dat
     return Mail(
         ref=ref,
         sender=(site.sender_name or site.name, site.sender_email),
-        recipient=("", message.address.email),
+        recipient=("", message.address.email if message.address else ""),
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,

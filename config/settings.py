@@ -210,6 +210,8 @@ CORS_ALLOW_CREDENTIALS = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
+EVENT_REQUESTS_PER_MINUTE = environment.number("EVENT_REQUESTS_PER_MINUTE", 60_000, most=10**9)
+
 # --- API ------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["ops.authentication.ServerKeyAuthentication"],

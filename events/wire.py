@@ -24,6 +24,7 @@ from ops.authentication import count, note_use, presented
 from ops.models import ApiKey
 
 MAX_BODY, MAX_EVENTS = 500 * 1024, 2500
+MAX_SHARED = 10 * MAX_BODY  # of a batch's context, times the items that inherit it
 BUSY = 5  # seconds after which a client may try again
 log = structlog.get_logger(__name__)
 
@@ -89,14 +90,7 @@ def batch(request: HttpRequest, triggers: bool = True) -> dict:
         raise NotTaken(400, "The request has no “batch”; send a list of events under that name.")
     if len(envelope.batch) > MAX_EVENTS:
         raise NotTaken(400, f"The batch has more than {MAX_EVENTS:,} events; send it in parts.")
-    if value is None:
-        found = [items.read(item) for item in envelope.batch]
-    else:
-        found = [items.convert(item) for item in value["batch"]]
-    for item in found:
-        if isinstance(item, Item):
-            _inherit(item, envelope)
-    return _record(key, found, triggers)
+    return _record(key, inherited(envelope, value), triggers)
 
 
 def _record(key: ApiKey, found: list[Item | Refused], triggers: bool) -> dict:
@@ -105,11 +99,39 @@ def _record(key: ApiKey, found: list[Item | Refused], triggers: bool) -> dict:
     return {"received": len(found)}
 
 
+def inherited(envelope: Envelope, value: Any) -> list[Item | Refused]:
+    """The items of a batch with what surrounds them; `value` is the decoded whole where it had to be decoded."""
+    if value is None:
+        found = [items.read(item) for item in envelope.batch or ()]
+    else:
+        found = [items.convert(item) for item in value["batch"]]
+    if _size(envelope.context) * len(found) > MAX_SHARED:  # else 500 packed bytes fill 75 MB of disk
+        raise NotTaken(400, "The “context” of the batch is too large for so many events; send it in parts.")
+    for item in found:
+        if isinstance(item, Item):
+            _inherit(item, envelope)
+    return found
+
+
+def _size(context: Any) -> int:
+    """Characters as JSON; of what is nested too deeply to tell, more than anybody may send."""
+    try:
+        return len(json.dumps(context))
+    except RecursionError:
+        return MAX_SHARED + 1
+
+
 def _inherit(item: Item, envelope: Envelope) -> None:
     if item.sent_at is None:
         item.sent_at = envelope.sent_at
     if isinstance(envelope.context, dict) and envelope.context:
         item.context = {**envelope.context, **(item.context or {})}
+
+
+@_answered
+def nothing_here(request: HttpRequest) -> dict:
+    """A slip in the address is told in the clients' own terms, not with a page."""
+    raise NotTaken(404, "There is no such call; send to /v1/batch, track, identify, page, screen, group or alias.")
 
 
 # --- the body ---
@@ -182,7 +204,7 @@ def _usable(text: str) -> ApiKey:
     if key.kind == ApiKey.Kind.SERVER and ApiKey.Scope.EVENTS_WRITE not in key.scopes:
         raise NotTaken(403, "This key may not add events; give it the scope events:write, or use another.")
     left, used = count(f"wire:{key.pk}", 60)
-    if used > getattr(settings, "EVENT_REQUESTS_PER_MINUTE", 60_000):
+    if used > settings.EVENT_REQUESTS_PER_MINUTE:
         raise NotTaken(429, "Too many requests with this key; send larger batches.", int(left) + 1)
     return key
 

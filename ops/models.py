@@ -104,7 +104,7 @@ class Source(models.Model):
         return self.name
 
 
-class ApiKeyQuerySet(models.QuerySet):
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable(self):
         return self.filter(revoked_at=None)
 

@@ -16,7 +16,7 @@ SHELL = Path(__file__).with_name("shell.html")
 
 @transaction.atomic
 def install(now: datetime) -> Campaign | None:
-    """The Welcome sequence, as a draft: one mail at once, then one a day. None where the site has campaigns or templates."""
+    """The Welcome sequence, as a draft: one mail at once, then one a day. None where there are campaigns already."""
     if Campaign.objects.exists() or EmailTemplate.objects.exists():
         return None
     templates = [_template(mail, now) for mail in MAILS]

@@ -30,7 +30,7 @@ def queue(count: int) -> None:
 
 def all_sent(inbox, count: int, seconds: float) -> None:
     inbox.wait_for(count, seconds)
-    wait_until(lambda: Message.objects.filter(state="sent").count() == count, 10, f"{count} messages are marked as sent")
+    wait_until(lambda: Message.objects.filter(state="sent").count() == count, 10, f"{count} are marked as sent")
     assert len(inbox.accepted) == count
 
 

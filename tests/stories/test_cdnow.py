@@ -20,9 +20,9 @@ from contacts.models import Change, Contact, Identity
 from events.models import Event, EventKey, RejectedEvent
 from ops.models import ApiKey, Source
 
-SAMPLE = Path(
-    os.environ.get("CDNOW_SAMPLE") or Path(__file__).resolve().parents[3] / "shared" / "data" / "cdnow_sample.txt"
-)
+ROOT = Path(__file__).resolve().parents[2]
+NEARBY = next(ROOT.parent.glob("*/data/cdnow_sample.txt"), Path("cdnow_sample.txt"))
+SAMPLE = Path(os.environ.get("CDNOW_SAMPLE") or NEARBY)
 CUSTOMERS, ORDERS, BATCH = 2357, 6919, 500
 
 pytestmark = [

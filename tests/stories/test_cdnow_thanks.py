@@ -1,7 +1,5 @@
 """A thank-you for orders of $100 and more, once per customer, over the real orders of the CDNOW sample."""
 
-import pytest
-
 from automation.models import Enrollment, Refusal
 from campaigns.document import Trigger
 from events.models import EventTypeRow

@@ -23,7 +23,8 @@ class Command(BaseCommand):
         try:
             server.start()
         except OSError as fault:
-            raise CommandError(f"The mail catcher cannot listen on port {port}: {fault.strerror}. Choose another --port.") from fault
+            sentence = f"The mail catcher cannot listen on port {port}: {fault.strerror}. Choose another --port."
+            raise CommandError(sentence) from fault
         self.stdout.write(f"Catching mail on {host}:{port}")
         self.stdout.flush()
         stopped.wait()
