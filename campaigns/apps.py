@@ -18,7 +18,7 @@ class CampaignsConfig(AppConfig):
         merge_steps.register("messages", merging.move)
         work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))
         work.register(work.Queue("settled", "Settled mail", settling.is_due, settling.announce))
-        work.SWEEPS.register("message leases", claiming.take_back)
+        work.register(work.Queue("leases", "Mail of dead workers", claiming.has_lost, claiming.take_back))
         work.SWEEPS.register("caught mail", catcher.forget_old)
         post_migrate.connect(install_starters, sender=self)
 

@@ -61,6 +61,14 @@ def renew(messages: Sequence[Message]) -> None:
         )
 
 
+def has_lost(now: datetime) -> bool:
+    return _lost().exists()
+
+
+def _lost():
+    return Message.objects.filter(lease_until__lt=Now())
+
+
 def take_back(now: datetime) -> int:
     """What a dead worker held: leased messages are ready again, those being handed over are unknown.
 
@@ -68,7 +76,7 @@ def take_back(now: datetime) -> int:
     marketing message that may have been accepted is never mailed again by itself; a transactional one
     is, once, under the same Message-ID.
     """
-    lost = Message.objects.filter(lease_until__lt=Now())
+    lost = _lost()
     parked = lost.filter(state=Message.State.LEASED, alone=True, attempts__gte=MOST_LONE_ATTEMPTS - 1).update(
         state=Message.State.PARKED,
         attempts=F("attempts") + 1,

@@ -136,6 +136,7 @@ WORK_FEEDS = {
     "enrollments": ["mail"],
     "mail": ["settled"],
     "settled": ["enrollments", "changes"],
+    "leases": ["mail", "settled"],
     "merges": ["changes"],
 }
 WORKER_PROCESSES = environment.number("WORKER_PROCESSES", 2, most=64)

@@ -11,6 +11,7 @@ from pathlib import Path
 import environ
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 
 from lib.postgres import Embedded
 
@@ -32,6 +33,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server := config.stash.get(EMBEDDED, None):
         server.stop()
         shutil.rmtree(server.data_dir, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_content_types():
+    """A flush gives content types new ids, and a rollback takes back new ones; the cache knows of neither."""
+    ContentType.objects.clear_cache()
 
 
 # Seconds of work that a folder of tests may cost; together they must fit ten minutes on two cores.

@@ -39,7 +39,12 @@ MAY_VIEW = {
     "axes_accesslog": NOBODY,
     "axes_accessfailurelog": NOBODY,
 }
-MAY_ADD = {"contacts_contact": {"Marketer", "Publisher"}, "ops_source": {"Engineer"}, "ops_apikey": {"Engineer"}}
+MAY_ADD = {
+    "contacts_contact": {"Marketer", "Publisher"},
+    "contacts_topic": {"Marketer", "Publisher"},
+    "ops_source": {"Engineer"},
+    "ops_apikey": {"Engineer"},
+}
 
 
 @pytest.fixture

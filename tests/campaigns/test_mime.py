@@ -61,9 +61,7 @@ def test_a_plain_mail_reads_as_written():
 @settings(max_examples=150, deadline=None)
 @given(subject=WORDS, name=WORDS, text=BODIES, html=BODIES)
 def test_any_words_survive_the_way(subject, name, text, html):
-    data = mail(
-        subject=subject, sender=(name, "a@example.com"), to=(name, "b@example.com"), text=text, html=html
-    )
+    data = mail(subject=subject, sender=(name, "a@example.com"), to=(name, "b@example.com"), text=text, html=html)
     message = message_from_bytes(data, policy=policy.compat32)
     head = data.partition(b"\r\n\r\n")[0]
     assert lines_end_rightly(data) and data.isascii()
@@ -151,9 +149,7 @@ def test_a_reply_address_keeps_its_name():
     assert (address.display_name, address.addr_spec) == ("Büro, Süd", "help@example.com")
 
 
-@pytest.mark.parametrize(
-    "body", ["x" * 5000, "ü" * 5000, ".\n.\n..\n", "a \nb\t\nc ", "=_" * 50, "no newline " * 500]
-)
+@pytest.mark.parametrize("body", ["x" * 5000, "ü" * 5000, ".\n.\n..\n", "a \nb\t\nc ", "=_" * 50, "no newline " * 500])
 def test_awkward_bodies_arrive_whole(body):
     message = parsed(text=body, html=f"<p>{body}</p>")
     plain, html = [part.get_payload(decode=True).decode() for part in message.iter_parts()]
