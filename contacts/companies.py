@@ -8,7 +8,7 @@ import msgspec
 from django.db import connection
 
 from contacts.models import Company
-from contacts.traits import merged
+from contacts.traits import merged, over_limit
 
 
 class Joining(NamedTuple):
@@ -19,49 +19,57 @@ class Joining(NamedTuple):
     traits: Mapping[str, Any]
 
 
-def join(joinings: Sequence[Joining], source_id: int, now: datetime, triggers: bool = True) -> None:
+def join(joinings: Sequence[Joining], source_id: int, now: datetime, triggers: bool = True) -> dict[str, str]:
     """Make the companies and memberships that are missing and write what is told; a fixed number of queries.
 
     A Change tells of every membership that is new and of every contact who told something new.
+    Returns company key → sentence where what was told could not be kept.
     """
     if not joinings:
-        return
+        return {}
     keys = sorted({joining.key for joining in joinings})
     _run(_MAKE, [now, now, keys])
-    ids, changed = _write(joinings, keys, now)
+    ids, changed, refused = _write(joinings, keys, now)
     rows = [
         {"contact": contact, "company": ids[key], "key": key, "changed": key in changed}
         for contact, key in dict.fromkeys((joining.contact_id, joining.key) for joining in joinings)
     ]
     _run(_JOIN, [msgspec.json.encode(rows).decode(), now, source_id, triggers, now])
+    return refused
 
 
-def _write(joinings: Sequence[Joining], keys: list[str], now: datetime) -> tuple[dict[str, int], set[str]]:
-    """The companies' ids, and the keys of those that became different.
+def _write(
+    joinings: Sequence[Joining], keys: list[str], now: datetime
+) -> tuple[dict[str, int], set[str], dict[str, str]]:
+    """The companies' ids, the keys of those that became different, and what could not be kept of which.
 
     A company is locked only where something is new: everyone who works there would wait otherwise.
     """
     companies = {company.key: company for company in Company.objects.filter(key__in=keys)}
     ids = {key: company.pk for key, company in companies.items()}
-    changed = _told(companies, joinings)
+    changed, refused = _told(companies, joinings)
     if not changed:
-        return ids, changed
+        return ids, changed, refused
     locked = Company.objects.filter(key__in=changed).order_by("key").select_for_update(no_key=True)
     companies = {company.key: company for company in locked}
-    changed = _told(companies, joinings)
+    changed, refused = _told(companies, joinings)
     for company in companies.values():
         company.updated_at = now
     Company.objects.bulk_update(companies.values(), ["attributes", "updated_at"])
-    return ids, changed
+    return ids, changed, refused
 
 
-def _told(companies: Mapping[str, Company], joinings: Sequence[Joining]) -> set[str]:
-    changed = set()
+def _told(companies: Mapping[str, Company], joinings: Sequence[Joining]) -> tuple[set[str], dict[str, str]]:
+    changed, refused = set(), {}
     for joining in joinings:
         if company := companies.get(joining.key):
-            company.attributes, different = merged(company.attributes, joining.traits)
-            changed |= {joining.key} if different else set()
-    return changed
+            attributes, different = merged(company.attributes, joining.traits)
+            if different and (limit := over_limit(attributes)):
+                refused[joining.key] = f"The company would have {limit}; none of these was kept."
+            elif different:
+                company.attributes = attributes
+                changed.add(joining.key)
+    return changed, refused
 
 
 _MAKE = """

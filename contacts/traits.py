@@ -11,7 +11,7 @@ from django.db import connection
 from contacts import addresses
 
 SPELLINGS = {"firstName": "first_name", "lastName": "last_name", "createdAt": "created_at"}
-MAX_ATTRIBUTES = 1000
+MAX_ATTRIBUTES, MAX_SIZE = 1000, 64_000  # bytes as JSON: whoever has a write key could else let one row grow for ever
 SEEN_STEP = timedelta(minutes=5)  # "last seen" is as exact as that: a row is not rewritten for less
 ZONES = frozenset(available_timezones())
 
@@ -87,6 +87,13 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> tu
     return result, changed
 
 
+def over_limit(attributes: Mapping[str, Any]) -> str:
+    """Which limit these attributes break, in words; empty for none."""
+    if len(attributes) > MAX_ATTRIBUTES:
+        return f"over {MAX_ATTRIBUTES:,} attributes"
+    return f"more than {MAX_SIZE // 1000} KB of attributes" if len(msgspec.json.encode(attributes)) > MAX_SIZE else ""
+
+
 def _told(kept: Kept, traits: Mapping[str, Any], ids: Mapping[str, int]) -> tuple[Kept, list[str], list[str]]:
     """What is kept then, what became different, and what could not be kept."""
     new = {SPELLINGS.get(key, key): value for key, value in traits.items()}
@@ -107,8 +114,8 @@ def _told(kept: Kept, traits: Mapping[str, Any], ids: Mapping[str, int]) -> tupl
         else:
             notes.append(f"“{str(zone)[:100]}” is no time zone such as Europe/Paris; the rest was kept.")
     attributes, changed = merged(kept.attributes, new)
-    if len(attributes) > MAX_ATTRIBUTES:
-        notes.append(f"The contact would have over {MAX_ATTRIBUTES:,} attributes; none of these was kept.")
+    if changed and (limit := over_limit(attributes)):
+        notes.append(f"The contact would have {limit}; none of these was kept.")
         attributes, changed = kept.attributes, []
     changed += ["email"] * (address_id != kept.address_id) + ["timezone"] * (timezone != kept.timezone)
     return Kept(attributes, address_id, timezone, kept.last_seen_at), changed, notes

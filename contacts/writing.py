@@ -15,10 +15,11 @@ from django.db import transaction
 
 from contacts import addresses
 from contacts.models import Change, Contact, ContactTag, Identity, Tag
+from contacts.traits import MAX_SIZE
 from lib import clean_json
 from ops.models import Source
 
-MAX_PATH_LENGTH, MAX_SIZE = 128, 64_000
+MAX_PATH_LENGTH = 128
 OWN_COLUMNS = {"email", "timezone", "tags", "id", "user_id"}  # kept in places of their own
 
 

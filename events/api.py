@@ -178,9 +178,10 @@ def _items(raw: Any) -> list[items.Item | items.Refused]:
         raise bad_input('Send an object with a list of events: {"batch": [{"type": "track", …}]}.', "batch")
     if len(envelope.batch) > wire.MAX_EVENTS:
         raise bad_input(f"The batch has more than {wire.MAX_EVENTS:,} events; send it in parts.", "batch")
-    if value is None:
-        return [items.read(item) for item in envelope.batch]
-    return [items.convert(item) for item in value["batch"]]
+    try:
+        return wire.inherited(envelope, value)
+    except wire.NotTaken as fault:
+        raise bad_input(str(fault), "context") from fault
 
 
 def _time(request: Request, name: str) -> datetime | None:

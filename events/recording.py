@@ -119,7 +119,8 @@ class _Batch:
         told = [Telling(row.index, contacts[row.person.id], row.traits, row.occurred_at) for row in tellers]
         notes = traits.write(told, addresses, self.source.pk, self.now, self.triggers)
         joining = [Joining(contacts[row.person.id], row.company, row.company_traits) for row in rows if row.company]
-        companies.join(joining, self.source.pk, self.now, self.triggers)
+        full = companies.join(joining, self.source.pk, self.now, self.triggers)
+        notes += [(row.index, full[row.company]) for row in rows if row.company in full]
         events = [_event(row, contacts[row.person.id]) for row in rows if row.type]
         _write(events, self.source, self.now, self.triggers, seen=True)
         self.notes += notes
