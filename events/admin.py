@@ -231,9 +231,14 @@ class RejectedEventAdmin(BigTableAdmin, ReadOnlyAdmin):
         return format_html('<pre class="dl-key">{}</pre>', indented(row.payload))
 
 
+LONGEST_PAYLOAD = 20_000
+
+
 def indented(payload: str) -> str:
-    """JSON on many lines; what was cut or is no JSON stays as it came."""
+    """JSON on many lines; what was cut, is no JSON, or is mostly depth or half characters stays as it came."""
     try:
-        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+        text = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+        text.encode()
     except (ValueError, RecursionError):
         return payload
+    return text if len(text) <= LONGEST_PAYLOAD else payload
