@@ -9,5 +9,6 @@ urlpatterns = [
     path("o/<str:token>.gif", public_pages.opened, name="opened"),
     path("c/<str:token>/<str:link>", public_pages.clicked, name="clicked"),
     path("u/<str:token>", public_pages.unsubscribe, name="unsubscribe"),
+    path("u/<str:token>/", public_pages.unsubscribe),  # as some programs that check links write it
     path("u/<str:token>/undo", public_pages.undo, name="undo"),
 ]
