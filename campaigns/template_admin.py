@@ -54,6 +54,11 @@ class EmailTemplateAdmin(ModelAdmin):
     def get_changeform_initial_data(self, request):
         return {"html": starter_html(), **super().get_changeform_initial_data(request)}
 
+    def get_readonly_fields(self, request, obj=None):
+        """To whom a running sequence writes, the unsubscribed too or not, is a publisher's decision."""
+        live = obj is not None and any(campaign.live_id for campaign in used_in(obj))
+        return ["transactional"] if live and not request.user.has_perm("campaigns.publish_campaign") else []
+
     def save_model(self, request, obj, form, change):
         obj.compiled = form.compiled.to_json()
         obj.edited_at = clock.now()

@@ -50,7 +50,7 @@ class TemplateForm(forms.ModelForm):
         except TemplateError as fault:
             self.add_error(field_of(fault), str(fault))
             return cleaned
-        if not cleaned.get("transactional"):
+        if not cleaned.get("transactional", self.instance.transactional):
             for sentence in check_marketing(cleaned["html"], cleaned["text"]):
                 self.add_error("html", sentence)
         return cleaned

@@ -20,6 +20,7 @@ from campaigns.sequence_words import head_in_words, readable, steps_in_words
 from lib import clock
 
 PUBLISH = "campaigns.publish_campaign"
+CHANGED_MEANWHILE = "Somebody changed the draft after you opened this page; go back and look at it again."
 State = Campaign.State
 
 
@@ -36,6 +37,10 @@ class Verb:
     permission: str = PUBLISH
     danger: bool = False
     of_changes: bool = False  # offered only where the draft differs from what is live
+
+    @property
+    def reads_draft(self) -> bool:
+        return self.of_changes or self.act is lifecycle.activate
 
 
 def _discard_effect(campaign: Campaign) -> str:
@@ -140,6 +145,8 @@ def verb_page(model_admin, request, object_id, verb):
         return _not_yours(model_admin, request, campaign, verb)
     if request.method == "GET":
         return _ask(model_admin, request, campaign, verb, _obstacles(campaign, verb))
+    if verb.reads_draft and request.POST.get("revision", str(campaign.revision)) != str(campaign.revision):
+        return _ask(model_admin, request, campaign, verb, [CHANGED_MEANWHILE])
     try:
         verb.act(campaign, request.user, clock.now())
     except Refused as refused:
@@ -164,6 +171,7 @@ def _ask(model_admin, request, campaign: Campaign, verb: Verb, obstacles: list[s
         verb=verb.label,
         danger=verb.danger,
         effect=verb.effect(campaign),
+        revision=campaign.revision,  # what is agreed to is what was shown
         obstacles=obstacles,
         back=reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
         **shown,
