@@ -1,0 +1,102 @@
+"""People of every role, and one row of everything that has a page."""
+
+import pytest
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
+from django.core.cache import cache
+from django.test import Client
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+from automation.models import Enrollment
+from campaigns.models import CaughtMail
+from contacts.models import Company, Tag
+from events.items import Item
+from events.models import Event, EventTypeRow, RejectedEvent
+from events.recording import record
+from lib import clock
+from ops import audit
+from ops.models import ApiKey, Heartbeat, Job, SiteSettings, Source, User
+from tests import factories
+
+RAW = b"Subject: Hello\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counters():
+    cache.clear()
+
+
+@pytest.fixture
+def log_in(db):
+    """`log_in("Marketer")`: a client of somebody with that role; "superuser"; "nobody": staff without a role."""
+
+    def client(role: str, **options) -> Client:
+        user = User.objects.create_user(
+            role.lower(), f"{role.lower()}@acme.example", is_staff=True, is_superuser=role == "superuser"
+        )
+        if role not in ("superuser", "nobody"):
+            user.groups.add(Group.objects.get(name=role))
+        browser = Client(**options)
+        browser.force_login(user)
+        return browser
+
+    return client
+
+
+@pytest.fixture
+def source(db):
+    return Source.objects.create(name="Web shop")
+
+
+@pytest.fixture
+def tell(source):
+    """`tell(Item(…), …)` records what a product sends."""
+    return lambda *items: record(source, items, clock.now())
+
+
+@pytest.fixture
+def rows(source, tell):
+    """A row of everything that has a page, by the name of its model."""
+    now = clock.now()
+    tell(Item(kind="track", user_id="u1", event="Rocket Launched"))
+    message = factories.MessageFactory()
+    campaign = message.campaign
+    contact = message.contact
+    enrollment = Enrollment.objects.create(
+        campaign=campaign, version=campaign.live, contact=contact, entry_key="x", step_uid="first", due_at=now,
+        entered_at=now,
+    )  # fmt: skip
+    audit.note(campaign.live.published_by, campaign, "Looked.")
+    task = {"func": "ops.tasks.sweep", "started": now, "stopped": now}
+    attempt = {"username": "eve", "attempt_time": now, "ip_address": "127.0.0.1"}
+    return {
+        "contacts_contact": contact,
+        "contacts_address": contact.address,
+        "contacts_company": Company.objects.create(key="acme"),
+        "contacts_tag": Tag.objects.create(name="lead"),
+        "contacts_topic": factories.TopicFactory(),
+        "events_event": Event.objects.get(type="Rocket Launched"),
+        "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),
+        "events_rejectedevent": RejectedEvent.objects.create(source=source, reason="No name.", payload="{}"),
+        "campaigns_campaign": campaign,
+        "campaigns_emailtemplate": message.template,
+        "campaigns_message": message,
+        "campaigns_caughtmail": CaughtMail.objects.create(sender="a@x.y", recipient="b@x.y", raw=RAW, caught_at=now),
+        "automation_enrollment": enrollment,
+        "ops_sitesettings": SiteSettings.get(),
+        "ops_source": source,
+        "ops_apikey": ApiKey.objects.create_key("server", source)[0],
+        "ops_user": User.objects.first(),
+        "ops_job": Job.objects.create(kind="x", title="Import"),
+        "ops_heartbeat": Heartbeat.objects.create(worker="w", role="mail", beat_at=now),
+        "auth_group": Group.objects.first(),
+        "admin_logentry": LogEntry.objects.first(),
+        "django_q_schedule": Schedule.objects.create(func="ops.tasks.sweep", name="sweep"),
+        "django_q_ormq": OrmQ.objects.create(key="dripline", payload="x", lock=now),
+        "django_q_success": Success.objects.create(id="s" * 32, name="s", success=True, **task),
+        "django_q_failure": Failure.objects.create(id="f" * 32, name="f", success=False, **task),
+        "axes_accessattempt": AccessAttempt.objects.create(failures_since_start=1, **attempt),
+        "axes_accesslog": AccessLog.objects.create(**attempt),
+        "axes_accessfailurelog": AccessFailureLog.objects.create(**attempt),
+    }
