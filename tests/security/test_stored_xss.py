@@ -19,9 +19,23 @@ pytestmark = pytest.mark.django_db
 
 HOSTILE = {
     "a way out of whatever it stands in": (
-        "\"'></script><xss-probe onprobe='1' x=\">-->{{ xss-probe }}{% now 'Y' %}${xss-probe}"
+        "\"'></script><xss-probe onprobe='1' x=\">-->{{ xss-probe }}{%x%}"
     ),
     "a link": "javascript:xss-probe()",
+}
+
+# What colleagues write who may do less than the one who reads it: the model, and the field.
+WRITTEN_HERE = {
+    "campaigns_campaign": "name",
+    "campaigns_emailtemplate": "name",
+    "contacts_tag": "name",
+    "contacts_topic": "name",
+    "ops_source": "name",
+    "ops_job": "title",
+    "ops_user": "first_name",
+    "ops_heartbeat": "note",
+    "axes_accessattempt": "user_agent",
+    "django_q_schedule": "name",
 }
 
 
@@ -68,6 +82,8 @@ def poisoned(rows, tell):
             Refused(text, text),
         )
         contact = Contact.objects.get(identities__value=f"eve {text}".strip())
+        for model, field in WRITTEN_HERE.items():
+            type(rows[model]).objects.filter(pk=rows[model].pk).update(**{field: text})
         message = MessageFactory(contact=contact, campaign=rows["campaigns_campaign"])
         tracking.record("click", message.pk, Visitor("127.0.0.1", text), NOW, link="0", url=text)
         raw = f"Subject: {text}\r\nContent-Type: text/plain\r\n\r\n{text}".encode()
