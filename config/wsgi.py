@@ -10,13 +10,13 @@ django_application = get_wsgi_application()
 MAX_CHUNKED = 2 * 1024 * 1024  # more than any of our addresses takes
 
 
-def application(environ, start_response):
+def application(request, start_response):
     """Bodies sent in chunks, as Java's and Go's clients do, get the length that Django asks for.
 
     It would else take them for empty. Whatever is beyond the limit stays unread, and the rest is too long
     for every address, which says so.
     """
-    if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower() and environ.get("wsgi.input_terminated"):
-        body = environ["wsgi.input"].read(MAX_CHUNKED)
-        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-    return django_application(environ, start_response)
+    if "chunked" in request.get("HTTP_TRANSFER_ENCODING", "").lower() and request.get("wsgi.input_terminated"):
+        body = request["wsgi.input"].read(MAX_CHUNKED)
+        request |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    return django_application(request, start_response)
