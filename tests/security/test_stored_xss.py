@@ -18,9 +18,7 @@ from tests.security.addresses import address, names
 pytestmark = pytest.mark.django_db
 
 HOSTILE = {
-    "a way out of whatever it stands in": (
-        "\"'></script><xss-probe onprobe='1' x=\">-->{{ xss-probe }}{%x%}"
-    ),
+    "a way out of whatever it stands in": ("\"'></script><xss-probe onprobe='1' x=\">-->{{ xss-probe }}{%x%}"),
     "a link": "javascript:xss-probe()",
 }
 
