@@ -31,17 +31,20 @@ class Person(NamedTuple):
         return [id_ for id_ in [*named, (USER, self.previous), (ANONYMOUS, self.previous)] if id_[1]]
 
 
-def identify(people: Iterable[Person], now: datetime, writing: Iterable[Id] = ()) -> dict[Id, int]:
+def identify(
+    people: Iterable[Person], now: datetime, writing: Iterable[Id] = (), joins_users: bool = True
+) -> dict[Id, int]:
     """The contact of every id, made where it is missing; a fixed number of queries, in one transaction.
 
-    An anonymous contact joins the user that it turns out to be; one that is another known user's stays.
+    An anonymous contact joins the user that it turns out to be; one that is another known user's stays. Two
+    known users become one only where `previous` says so and `joins_users` allows it.
     Contacts that are joined, and those of the ids in `writing`, come back locked, in the order of their ids.
     """
     people, locked = list(dict.fromkeys(people)), False
     ids = sorted({id_ for person in people for id_ in person.ids})
     # Again and again until what is stored says what the items say: another request may get ahead of us.
     for _ in range(6):
-        plan = Plan(*_stored(ids))
+        plan = Plan(*_stored(ids), joins_users)
         for person in people:
             plan.take(person)
         if not locked:
@@ -64,8 +67,8 @@ class Plan:
     `owner` is id → contact; a number below zero is a contact to be made.
     """
 
-    def __init__(self, owner: dict[Id, int], known: set[int]):
-        self.owner = owner
+    def __init__(self, owner: dict[Id, int], known: set[int], joins_users: bool = True):
+        self.owner, self.joins_users = owner, joins_users
         self.known = known  # contacts that have a user id
         self.became: dict[int, int] = {}
         self.missing: dict[Id, int] = {}
@@ -79,7 +82,7 @@ class Plan:
         if person.previous and person.previous != person.user:
             before = (USER, person.previous)
             other = before if before in self.owner else (ANONYMOUS, person.previous)
-            self._join((USER, person.user), other, told=True)
+            self._join((USER, person.user), other, told=self.joins_users)
 
     def touched(self) -> set[int]:
         """The contacts that get an id or are merged."""

@@ -26,6 +26,7 @@ from lib.ids import uuid7
 from ops.models import Source
 
 OWN_SOURCE = "Dripline"
+STRANGERS = "Both ids are known users; only a server key may make them one contact."
 MAX_HOPS = 10
 MAX_PAYLOAD = 4000
 ATTEMPTS = 3
@@ -55,13 +56,16 @@ class OwnEvent(msgspec.Struct):
         return self.key
 
 
-def record(source: Source, items: Sequence[Item | Refused], now: datetime, triggers: bool = True) -> Recorded:
+def record(
+    source: Source, items: Sequence[Item | Refused], now: datetime, triggers: bool = True, trusted: bool = True
+) -> Recorded:
     """Write what a source sends. A fixed number of queries; all of it or, when the database fails, nothing.
 
     An item that cannot be taken is shown under Rejected events and leaves the others alone. `triggers=False`
-    (imports) lets the events count without starting anything.
+    (imports) lets the events count without starting anything. `trusted=False` (a write key, which anybody may
+    read in a web page) cannot make one contact of two known users.
     """
-    return _patiently(lambda: _Batch(source, items, now, triggers).record())
+    return _patiently(lambda: _Batch(source, items, now, triggers, trusted).record())
 
 
 def record_own(rows: Sequence[OwnEvent], now: datetime) -> int:
@@ -85,8 +89,11 @@ def _patiently(work: Callable[[], T]) -> T:
 class _Batch:
     """One call of `record`."""
 
-    def __init__(self, source: Source, items: Sequence[Item | Refused], now: datetime, triggers: bool):
-        self.source, self.items, self.now, self.triggers = source, items, now, triggers
+    def __init__(
+        self, source: Source, items: Sequence[Item | Refused], now: datetime, triggers: bool, trusted: bool
+    ):
+        self.source, self.items, self.now = source, items, now
+        self.triggers, self.trusted = triggers, trusted
         self.rejected: list[tuple[int, str]] = []
         self.notes: list[tuple[int, str]] = []
 
@@ -113,11 +120,11 @@ class _Batch:
     def _store(self, rows: Sequence[Prepared]) -> None:
         tellers = [row for row in rows if row.traits or row.kind == "identify"]
         addresses = traits.address_ids((row.traits for row in tellers), self.now)
-        contacts = identifying.identify(
-            (row.person for row in rows), self.now, writing=[row.person.id for row in tellers]
-        )
+        writing = [row.person.id for row in tellers]
+        contacts = identifying.identify((row.person for row in rows), self.now, writing, self.trusted)
+        notes = [(row.index, STRANGERS) for row in rows if _kept_apart(row, contacts)]
         told = [Telling(row.index, contacts[row.person.id], row.traits, row.occurred_at) for row in tellers]
-        notes = traits.write(told, addresses, self.source.pk, self.now, self.triggers)
+        notes += traits.write(told, addresses, self.source.pk, self.now, self.triggers)
         joining = [Joining(contacts[row.person.id], row.company, row.company_traits) for row in rows if row.company]
         full = companies.join(joining, self.source.pk, self.now, self.triggers)
         notes += [(row.index, full[row.company]) for row in rows if row.company in full]
@@ -151,6 +158,12 @@ def _record_own(rows: Sequence[OwnEvent], now: datetime) -> int:
 
 
 Row = TypeVar("Row", Prepared, OwnEvent)
+
+
+def _kept_apart(row: Prepared, contacts: dict[identifying.Id, int]) -> bool:
+    """Was this alias refused? What its ids name are still two contacts."""
+    before = contacts.get((identifying.USER, row.person.previous))
+    return bool(row.person.previous) and before not in (None, contacts[row.person.id])
 
 
 def _take_keys(source: Source, rows: Sequence[Row], now: datetime) -> list[Row]:

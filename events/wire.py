@@ -94,7 +94,8 @@ def batch(request: HttpRequest, triggers: bool = True) -> dict:
 
 
 def _record(key: ApiKey, found: list[Item | Refused], triggers: bool) -> dict:
-    recording.record(key.source, found, clock.now(), triggers)
+    trusted = key.kind == ApiKey.Kind.SERVER
+    recording.record(key.source, found, clock.now(), triggers, trusted)
     note_use(key)
     return {"received": len(found)}
 
