@@ -24,7 +24,7 @@ _marketer = (
     | _allow(VIEW, [*_audience, *_history, *_events, "campaigns.version", "campaigns.step", "campaigns.edge"])
     | _allow(VIEW, ["campaigns.caughtmail", "automation.assignment", "automation.refusal", "ops.job"])
     | {"campaigns.delete_emailtemplate", "campaigns.send_test", "contacts.add_contact", "contacts.change_contact"}
-    | {"contacts.add_topic", "contacts.change_topic", "campaigns.delete_caughtmail"}
+    | {"campaigns.delete_caughtmail"}
 )
 _engineer = (
     _allow(WORK, ["ops.source", "ops.apikey", "events.eventtyperow", "ops.job"])
@@ -36,7 +36,8 @@ _engineer = (
 # A role's permissions by name; "view_*" means view everything of our own apps but the keys to the house.
 ROLES: dict[str, set[str]] = {
     "Marketer": _marketer,
-    "Publisher": _marketer | {"campaigns.publish_campaign"},
+    # A topic says to whom may be written at all, so it is the publisher's.
+    "Publisher": _marketer | {"campaigns.publish_campaign", "contacts.add_topic", "contacts.change_topic"},
     "Analyst": {"view_*"},
     "Engineer": _engineer,
 }

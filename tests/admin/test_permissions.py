@@ -41,7 +41,7 @@ MAY_VIEW = {
 }
 MAY_ADD = {
     "contacts_contact": {"Marketer", "Publisher"},
-    "contacts_topic": {"Marketer", "Publisher"},
+    "contacts_topic": {"Publisher"},
     "ops_source": {"Engineer"},
     "ops_apikey": {"Engineer"},
 }

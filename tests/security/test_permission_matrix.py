@@ -20,7 +20,7 @@ PAGES = {
     "contacts_company": (READERS, NONE, NONE, NONE),
     "contacts_tag": (READERS, NONE, NONE, NONE),
     "contacts_address": (READERS, NONE, NONE, NONE),
-    "contacts_topic": (READERS, WRITERS, WRITERS, NONE),
+    "contacts_topic": (READERS, PUBLISHER, PUBLISHER, NONE),
     "events_event": (READERS | ENGINEER, NONE, NONE, NONE),
     "events_eventtyperow": (READERS | ENGINEER, NONE, ENGINEER, NONE),
     "events_rejectedevent": ({"Analyst", "Engineer"}, NONE, NONE, NONE),
@@ -68,6 +68,8 @@ OTHERS = {
     "ops_sitesettings_go_on": (NONE, NONE),
     "auth_user_password_change": (NONE, NONE),
     "time_travel": (NONE, NONE),
+    **dict.fromkeys(["operations", "operations_now"], (ENGINEER, NONE)),
+    **dict.fromkeys(["operations_all", "operations_one"], (ENGINEER, ENGINEER)),
     "autocomplete": (NONE, NONE),  # asks for the right to see what is looked for; nothing is, here
     "view_on_site": (NONE, NONE),
     "app_list": (READERS, READERS),
