@@ -126,6 +126,7 @@ UNFOLD = {
                     page("API keys", "key", "ops_apikey_changelist", "ops.view_apikey"),
                     page("Team", "badge", "ops_user_changelist", "ops.view_user"),
                     page("Roles", "shield_person", "auth_group_changelist", "auth.view_group"),
+                    page("Operations", "monitoring", "operations", "ops.view_heartbeat"),
                     page("Jobs", "pending_actions", "ops_job_changelist", "ops.view_job"),
                     page("Workers", "monitor_heart", "ops_heartbeat_changelist", "ops.view_heartbeat"),
                     page("Audit log", "history", "admin_logentry_changelist", "admin.view_logentry"),

@@ -10,7 +10,7 @@ from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
 from ops.models import SiteSettings
-from reports import time_travel
+from reports import operations_pages, time_travel
 
 # Alpine, which draws Unfold's menus and switches, compiles expressions: allowed here and nowhere public.
 ALPINE = {"script-src": ["'unsafe-eval'"]}
@@ -44,7 +44,7 @@ class DriplineSite(UnfoldAdminSite):
         return _ready(super().login(request, extra_context))
 
     def extra_urls(self):
-        return time_travel.urls(self)
+        return time_travel.urls(self) + operations_pages.urls(self)
 
 
 def _ready(response: Any) -> HttpResponse:

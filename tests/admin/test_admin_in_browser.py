@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from contacts import writing
-from contacts.models import Contact
+from contacts.models import Change, Contact
 from lib import clock
 from ops.models import ApiKey, Source, User
 
@@ -66,6 +66,7 @@ def test_no_page_breaks_its_policy(page, live_server, ada):
         reverse("admin:events_eventtyperow_changelist"), reverse("admin:ops_sitesettings_changelist"),
         reverse("admin:ops_apikey_change", args=[key.pk]), reverse("admin:ops_user_add"),
         reverse("admin:auth_group_change", args=[role.pk]), reverse("admin:django_q_schedule_changelist"),
+        reverse("admin:operations"),
     ]  # fmt: skip
     for path in paths:
         page.faults.clear()
@@ -75,6 +76,18 @@ def test_no_page_breaks_its_policy(page, live_server, ada):
         assert (
             "unsafe-inline" not in response.headers["content-security-policy"].partition("script-src")[2].split(";")[0]
         )
+
+
+def test_the_operations_page_renews_itself(page, live_server, ada):
+    page.goto(live_server.url + reverse("admin:operations"))
+    page.locator("text=Nothing is parked").wait_for()
+    change = Change.objects.create(contact=ada, kind="tags", due_at=None, parked_because="ValueError: no plan")
+    page.locator("text=ValueError: no plan").wait_for()  # nobody loaded the page again
+    page.click("text=Discard >> nth=1")
+    page.click("button:has-text('Discard')")
+    page.locator("text=1 parked change discarded.").wait_for()
+    page.locator("text=Nothing is parked").wait_for()
+    assert not Change.objects.filter(pk=change.pk).exists() and page.faults == []
 
 
 def test_a_key_is_made_and_somebody_unsubscribed(page, live_server, ada):

@@ -33,6 +33,9 @@ def address(name: str, rows: dict[str, Any]) -> str:
         "app_label": "contacts",
         "content_type_id": 1,
         "id": rows["ops_user"].pk,
+        "kind": "messages",
+        "deed": "release",
+        "row": rows["campaigns_message"].pk,
     }
     arguments = {**pattern.pattern.converters, **getattr(pattern.pattern.regex, "groupindex", {})}
     values = {argument: other.get(argument, rows[model].pk if model else 1) for argument in arguments}
