@@ -1,0 +1,92 @@
+"""What holds after every step of the machine, whatever happened, in words of the database."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from automation.models import Enrollment, Visit
+from campaigns.models import Campaign, Message
+from contacts.models import Change, Merge
+from ops.models import SiteSettings
+from ops.work import due_queues
+from tests.smtp_server import Accepted
+
+RUNNING = ("active", "draining")
+
+
+@dataclass
+class World:
+    """All rows of the engine, read once a step."""
+
+    enrollments: dict[int, Enrollment] = field(
+        default_factory=lambda: {row.pk: row for row in Enrollment.objects.select_related("campaign")}
+    )
+    visits: list[Visit] = field(default_factory=lambda: list(Visit.objects.all()))
+    messages: dict = field(default_factory=lambda: {row.pk: row for row in Message.objects.all()})
+
+    def __post_init__(self):
+        self.open = {visit.enrollment_id: visit for visit in self.visits if visit.left_at is None}
+
+    def holds(self, accepted: list[Accepted]) -> None:
+        for row in self.enrollments.values():
+            self._is_at_one_place(row)
+        self._nobody_is_mailed_after_leaving()
+        self._nothing_is_mailed_twice(accepted)
+
+    def _is_at_one_place(self, row: Enrollment) -> None:
+        inside, visit = row.state in Enrollment.INSIDE, self.open.get(row.pk)
+        assert row.state != "parked", f"met a fault: {row.explanation}"
+        assert (row.left_at is None) == inside, f"{row.state}, and left at {row.left_at}"
+        assert (row.due_at is not None) == (row.state == "active")
+        assert row.state != "exited" or (row.reason and row.explanation), "left without a reason"
+        assert inside or visit is None, f"{row.state}, and stands in a step"
+        message = visit and visit.message_id and self.messages[visit.message_id]
+        # Held by its mail, and by nothing else; let go when the mail's outcome was told.
+        assert (row.state == "held") == bool(message and not message.announced), f"{row.state}: {message}"
+
+    def _nobody_is_mailed_after_leaving(self) -> None:
+        """What was being handed over when they left may still be; nothing else is on its way to them."""
+        for visit in self.visits:
+            message = visit.message_id and self.messages[visit.message_id]
+            if message and visit.left_at and message.settled_at is None:
+                assert message.state == "sending", f"{message.state} to somebody who has left"
+
+    def _nothing_is_mailed_twice(self, accepted: list[Accepted]) -> None:
+        """P1 to P3: each visit is mailed once at most, sent means accepted, and unsent is unsent."""
+        arrived = Counter(str(mail.message["Message-ID"]).strip() for mail in accepted)
+        messages = {message.message_id: message for message in self.messages.values() if message.message_id}
+        assert all(times == 1 for times in arrived.values()), "accepted twice"
+        assert arrived.keys() <= messages.keys(), "accepted without a mark"
+        for message_id, message in messages.items():
+            if message.state not in ("sending", "unknown"):
+                came = message_id in arrived
+                assert came == (message.state == "sent"), f"{message.state}, and accepted: {came}"
+        visits = {visit.message_id: (visit.enrollment_id, visit.step_uid, visit.occurrence) for visit in self.visits}
+        mailed = [visits[messages[message_id].pk] for message_id in arrived]
+        assert len(mailed) == len(set(mailed)), "a visit was mailed twice"
+
+    def nobody_is_inside_twice(self, person: dict[int, str]) -> None:
+        """Whoever they were before; where no merge is under way."""
+        inside = [row for row in self.enrollments.values() if row.state in Enrollment.INSIDE]
+        times = Counter((row.campaign_id, person[row.contact_id], row.entry_key) for row in inside)
+        assert all(count == 1 for count in times.values()), f"inside twice: {times}"
+
+    def nobody_is_left(self) -> None:
+        """At the end all are out, but for those whose mail took its workers with it three times."""
+        for row in self.enrollments.values():
+            visit = self.open.get(row.pk)
+            if row.state in Enrollment.INSIDE and row.campaign.state in RUNNING:
+                assert visit and self.messages[visit.message_id].state == "parked", f"{row.state} for ever"
+        for message in self.messages.values():
+            assert message.settled_at or message.state == "parked", f"{message.state} for ever: {message.reason}"
+        assert not Change.objects.exists() and not Merge.objects.exclude(fault="").exists()
+
+
+def nothing_is_overdue(now: datetime) -> None:
+    """Where the engine came to rest; what a worker has in hand is its lease's business."""
+    stopped = SiteSettings.get().sending_stopped_at is not None
+    due = set(due_queues(now))
+    assert due <= ({"mail"} if stopped else set()), f"still due: {due}"
+    running = Campaign.objects.running().values("pk")
+    assert not Enrollment.objects.filter(campaign__in=running, due_at__lte=now).exists()
+    assert not Message.objects.filter(settled_at__isnull=False, announced=False).exists()
