@@ -113,7 +113,8 @@ class Round:
 
     def _read_visits(self) -> None:
         ids = [row.pk for row in self.enrollments]
-        for visit in Visit.objects.filter(enrollment_id__in=ids).select_related("message"):
+        visits = Visit.objects.filter(enrollment_id__in=ids).select_related("message__address")
+        for visit in visits.prefetch_related("message__template"):  # few, and large
             self.occurrences[visit.enrollment_id, visit.step_uid] += 1
             if visit.left_at is None:
                 self.visits[visit.enrollment_id] = visit

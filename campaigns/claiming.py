@@ -44,9 +44,11 @@ def _claim(now: datetime, limit: int, alone: bool) -> list[Message]:
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, {"now": now, "limit": limit, "alone": alone, "lease": LEASE_SECONDS})
         ids = [pk for (pk,) in cursor.fetchall()]
+    # Templates and campaigns are large and few: read once each, not once a message.
     return list(
         Message.objects.filter(pk__in=ids)
-        .select_related("contact__address", "address", "template", "campaign")
+        .select_related("contact__address", "address")
+        .prefetch_related("template", "campaign")
         .order_by("due_at", "pk")
     )
 

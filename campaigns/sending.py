@@ -168,34 +168,37 @@ class Batch:
             yield mail(message, rendered, self.site, self.now, ref=message)
 
     def _commit(self, outcomes: list[Outcome], following: Mail | None) -> bool:
-        """Record what happened and mark the next message as being sent, in one transaction."""
+        """Record what happened and mark the next message as being sent, in one statement."""
         message: Message | None = following.ref if following else None
         results = [settling.result_of(outcome, self.now) for outcome in outcomes] + self.settled_here
         self.settled_here = []
         if not results and message is None:
             return False
-        with transaction.atomic():
-            marked = message is not None and self._mark(message, results)
-            settling.settle(results, self.now, self.said)
+        if message:
+            marked = self._mark(message, results)
+        else:
+            marked = settling.settle(results, self.now, self.said)
         for result in results:
             self.said.pop(result.message.pk, None)
         self._renew()
         return marked
 
-    def _mark(self, message: Message, results: list) -> bool:
-        """The compare-and-set; False where the message must not go.
+    def _mark(self, message: Message, results: list[settling.Result]) -> bool:
+        """The compare-and-set, and the results with it; False where the message must not go.
 
         The verdict found at the claim holds as long as the address's fence stands. Where it does not, consent
         is asked again under the lock.
         """
-        if settling.mark_sending(message, self.verdicts[message.pk], LEASE_SECONDS):
+        mark = settling.Mark(message, self.verdicts[message.pk], LEASE_SECONDS)
+        if settling.settle(results, self.now, self.said, mark):
             return True
-        list(Address.objects.filter(messages=message).select_for_update(no_key=True, of=("self",)))
-        [(_, verdict)] = self._verdicts([message])
-        if not verdict.allowed:
-            results.append(settling.refused(message, verdict, self.now))
+        with transaction.atomic():
+            list(Address.objects.filter(messages=message).select_for_update(no_key=True, of=("self",)))
+            [(_, verdict)] = self._verdicts([message])
+            if verdict.allowed:
+                return settling.mark_sending(message, verdict, LEASE_SECONDS)
+            settling.settle([settling.refused(message, verdict, self.now)], self.now)
             return False
-        return settling.mark_sending(message, verdict, LEASE_SECONDS)
 
     def _renew(self) -> None:
         if time.monotonic() - self.renewed > LEASE_SECONDS / 3:

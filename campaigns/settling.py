@@ -14,7 +14,7 @@ import structlog
 from django.db import connection, transaction
 from django.db.models import F
 
-from campaigns import doors, lifecycle
+from campaigns import doors, lifecycle, sql
 from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
 from campaigns.liquid import Aborted
@@ -31,40 +31,6 @@ SOFT_IS_HARD = 5
 GIVE_UP = timedelta(days=3)
 ANNOUNCE = 1000
 State, Why = Message.State, Message.Outcome
-
-# json, not jsonb: it is read once. The bodies of those that were handed over are kept by the same statement.
-SETTLE = """
-WITH n AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(%s::json) AS n(id uuid, fence int, state text, outcome text, reason text,
-        due_at timestamptz, sent_at timestamptz, settled_at timestamptz, deferral int, resent boolean,
-        subject text, html text, body text, kept_from timestamptz)
-), written AS (
-UPDATE campaigns_message AS m SET state = n.state, outcome = n.outcome, reason = n.reason, due_at = n.due_at,
-    sent_at = n.sent_at, settled_at = n.settled_at, lease_until = NULL, deferrals = m.deferrals + n.deferral,
-    resent = m.resent OR n.resent
-FROM n WHERE m.id = n.id AND m.fence = n.fence AND m.state IN ('leased', 'sending')
-RETURNING m.id
-), kept AS (
-INSERT INTO campaigns_messagebody (message_id, subject, html, text, kept_from)
-SELECT n.id, n.subject, n.html, n.body, n.kept_from FROM n JOIN written USING (id) WHERE n.subject IS NOT NULL
-ON CONFLICT DO NOTHING
-)
-SELECT id FROM written
-"""
-
-# The address is locked first, and must be as it was when consent was looked up: an unsubscribe that commits
-# before this statement has its lock has advanced the address's fence, and nothing is marked.
-MARK = """
-WITH a AS MATERIALIZED (
-    SELECT id FROM contacts_address WHERE id = %s AND fence = %s FOR NO KEY UPDATE
-)
-UPDATE campaigns_message m SET state = 'sending', due_at = NULL, message_id = %s, links = %s, consent_record_id = %s,
-    lease_until = clock_timestamp() + make_interval(secs => %s)
-FROM a WHERE m.id = %s AND m.fence = %s AND m.state = 'leased' AND (
-    m.campaign_id IS NULL
-    OR EXISTS (SELECT FROM campaigns_campaign c WHERE c.id = m.campaign_id AND c.state IN ('active', 'draining'))
-)
-"""
 
 
 @dataclass
@@ -83,26 +49,60 @@ class Result:
     """Functions of `now`, called in the settling transaction."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """The last act before the final dot: a message to be marked as being sent, if the verdict on it still holds."""
+
+    message: Message
+    verdict: Verdict
+    lease_seconds: int
+
+    def values(self) -> dict:
+        return {
+            "address": self.message.address_id,
+            "address_fence": self.verdict.fence,
+            "message_id": self.message.message_id,
+            "links": self.message.links,
+            "consent_record": self.verdict.consent_record_id,
+            "lease": self.lease_seconds,
+            "message": self.message.pk,
+            "fence": self.message.fence,
+        }
+
+
 def mark_sending(message: Message, verdict: Verdict, lease_seconds: int) -> bool:
-    """The last act before the final dot; False: not ours any more, its campaign paused, or the verdict out of date."""
-    values = [message.address_id, verdict.fence, message.message_id, message.links, verdict.consent_record_id]
+    """False: not ours any more, its campaign paused, or the verdict out of date."""
+    return _settle([], message.created_at, {}, Mark(message, verdict, lease_seconds))
+
+
+def settle(
+    results: Sequence[Result],
+    now: datetime,
+    said: Mapping[UUID, RenderedEmail] | None = None,
+    mark: Mark | None = None,
+) -> bool:
+    """Write results, with what those that were handed over said, and with them the mark; True when it was set."""
+    if any(result.follow_up for result in results):
+        with transaction.atomic(savepoint=False):
+            return _settle(results, now, said or {}, mark)
+    return _settle(results, now, said or {}, mark)  # one statement is a transaction of its own
+
+
+def _settle(results: Sequence[Result], now: datetime, said: Mapping[UUID, RenderedEmail], mark: Mark | None) -> bool:
+    if not results and not mark:
+        return False
+    values = mark.values() if mark else {}
+    if results:
+        values["results"] = json.dumps([_row(result, now, said) for result in results])
+    statement = sql.MARK if not results else sql.MARK_AND_SETTLE if mark else sql.SETTLE
     with connection.cursor() as cursor:
-        cursor.execute(MARK, [*values, lease_seconds, message.pk, message.fence])
-        return cursor.rowcount == 1
-
-
-def settle(results: Sequence[Result], now: datetime, said: Mapping[UUID, RenderedEmail] | None = None) -> None:
-    """Write results, with what those that were handed over said."""
-    if not results:
-        return
-    with transaction.atomic(savepoint=False):
-        with connection.cursor() as cursor:
-            cursor.execute(SETTLE, [json.dumps([_row(result, now, said or {}) for result in results])])
-            written = {pk for (pk,) in cursor.fetchall()}
-        for result in results:
-            if result.message.pk in written:
-                for act in result.follow_up:
-                    act(now)
+        cursor.execute(statement, values)
+        written = {pk for (pk,) in cursor.fetchall()}
+    for result in results:
+        if result.message.pk in written:
+            for act in result.follow_up:
+                act(now)
+    return mark is not None and mark.message.pk in written
 
 
 def _row(result: Result, now: datetime, said: Mapping[UUID, RenderedEmail]) -> dict:
@@ -264,7 +264,7 @@ def announce(now: datetime) -> int:
         messages = list(
             _unannounced()
             .select_for_update(skip_locked=True, of=("self",))
-            .select_related("template")
+            .prefetch_related("template")
             .order_by("settled_at")[:ANNOUNCE]
         )
         if not messages:
