@@ -38,7 +38,8 @@ class Body(serializers.Serializer):
     def to_internal_value(self, data: Any) -> Any:
         if unknown := sorted(set(data) - set(self.fields)):
             names = ", ".join(self.fields)
-            raise bad_input(f"“{unknown[0][:60]}” is unknown here; send one of {names}.", unknown[0][:60])
+            sentence = f"“{unknown[0][:60]}” is unknown here; send one of {names}."
+            raise exceptions.ValidationError({unknown[0][:60]: [sentence]})  # the name may be empty
         return super().to_internal_value(data)
 
     @classmethod

@@ -1,0 +1,117 @@
+"""Requests made from the descriptions of both APIs, good ones and bad ones: none is answered 5xx, all as described."""
+
+import pytest
+import schemathesis
+from django.core.cache import cache
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from contacts import writing
+from lib import clock
+from ops.models import ApiKey
+from tests.api.wire_description import WIRE
+
+pytestmark = pytest.mark.django_db
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# Without these nobody would ever be found.
+WHO = st.sampled_from(["user:ann", "user:ann", "user:nobody", "user:a\x00", "user:", "0", "9" * 30])
+MODES = list(schemathesis.GenerationMode)
+
+
+@pytest.fixture
+def app():
+    """The product as WSGI, in the test's own transaction, as Django's test client has it."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield get_wsgi_application()
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def ask(request):
+    """`ask(schema, operation, key)`: that one operation, asked for in good and in bad ways."""
+    seeded = request.config.getoption("hypothesis_seed", None) is not None
+
+    def ask(schema, operation, key, examples):
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            derandomize=not seeded,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.data())
+        def run(data):
+            case = data.draw(operation.as_strategy(data.draw(st.sampled_from(MODES))))
+            if "who" in (case.path_parameters or {}):
+                case.path_parameters["who"] = data.draw(st.one_of(st.just(case.path_parameters["who"]), WHO))
+            cache.clear()
+            with transaction.atomic():
+                answer = case.call(headers={"Authorization": f"Bearer {key}"})
+                transaction.set_rollback(True)
+            case.validate_response(answer, checks=CHECKS)
+
+        run()
+
+    return ask
+
+
+API = [
+    "contacts_list",
+    "contacts_read",
+    "contacts_upsert",
+    "contacts_update",
+    "contacts_set_attributes",
+    "contacts_add_tags",
+    "contacts_remove_tags",
+    "contacts_unsubscribe",
+    "events_list",
+    "events_add",
+    "event_types_list",
+]
+
+
+def operations(schema) -> dict:
+    found = [result.ok() for result in schema.get_all_operations()]
+    return {operation.definition.raw["operationId"]: operation for operation in found}
+
+
+def test_the_description_holds_these_operations(app):
+    assert sorted(operations(schemathesis.openapi.from_wsgi("/api/schema/?format=json", app))) == sorted(API)
+
+
+@pytest.mark.parametrize("name", API)
+def test_the_api_answers_as_it_says(name, app, source, key_for, ask):
+    writing.upsert_user("ann", writing.Upsert(email="ann@example.com"), clock.now(), source)
+    schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", app)
+    ask(schema, operations(schema)[name], key_for(), 40)
+
+
+@pytest.mark.parametrize("name", ["batch", "import", "track", "identify", "page", "screen", "group", "alias"])
+def test_the_event_api_answers_as_its_clients_expect(name, app, source, ask):
+    schema = schemathesis.openapi.from_dict(WIRE)
+    schema.app = app
+    key = ApiKey.objects.create_key("write", source)[1]
+    ask(schema, operations(schema)[name], key, 30)
+
+
+def test_a_name_that_is_empty_is_an_error_like_any_other(api):
+    answer = api.put("/api/contacts/user:ann/", {"": None})
+    assert answer.status_code == 400 and answer.json()["error"].startswith("“” is unknown here; send one of email,")
