@@ -47,12 +47,16 @@ def send_due(now: datetime) -> int:
     messages = claim(now, BATCH)
     if not messages:
         return 0
-    shares = _shares(messages)
+    with work.abroad():
+        _send_shares(_shares(messages), now)
+    return len(messages)
+
+
+def _send_shares(shares: list[list[Message]], now: datetime) -> None:
     if len(shares) == 1:
         _ways.batch(shares[0], now)
     else:
         list(_pool().map(lambda share: _in_thread(share, now), shares))
-    return len(messages)
 
 
 def _shares(messages: list[Message]) -> list[list[Message]]:

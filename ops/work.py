@@ -8,13 +8,15 @@ long, each draining batches for at most 45 s. Losing django-q2's tables loses no
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event, Thread
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 from django_q.models import OrmQ
@@ -27,6 +29,7 @@ from ops.models import Heartbeat
 log = structlog.get_logger(__name__)
 TASK_SECONDS = 45
 BEAT_SECONDS = 2
+MOST_PATIENCE = 240  # below django-q2's own limit on a task
 STALE_BEAT = timedelta(seconds=10)
 
 
@@ -116,6 +119,33 @@ def beat() -> None:
     """Called between transactions by work that takes long: “I am alive”."""
     if Beat.current:
         Beat.current()
+
+
+@contextmanager
+def abroad() -> Iterator[None]:
+    """Around calls to the outside: where they take long a thread signs for us, for at most four minutes.
+
+    Else a mail server that thinks for 25 s on every connection would have the worker taken for dead and killed.
+    """
+    if not Beat.current:
+        yield
+        return
+    back = Event()
+    signer = Thread(target=_sign_until, args=(back, Beat.current.role), daemon=True)
+    signer.start()
+    try:
+        yield
+    finally:
+        back.set()
+        signer.join()
+
+
+def _sign_until(back: Event, role: str) -> None:
+    until = time.monotonic() + MOST_PATIENCE
+    while not back.wait(2 * BEAT_SECONDS) and time.monotonic() < until:
+        with suppress(OperationalError, InterfaceError):
+            sign(role, "busy")
+    connection.close()  # this thread's own
 
 
 def sign(role: str, note: str = "", worker: str | None = None) -> None:

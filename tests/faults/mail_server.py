@@ -51,3 +51,15 @@ def run(scene: Scene) -> str:
     left = [f"{rule.verb} {rule.reply}" for rule in scene.server.rules if rule.times]
     assert not left, f"faults that did not come up: {left}"
     return f"{faults} faults of {len(scene.server.rules)} kinds in one mailing, silences of {SILENCE} s among them"
+
+
+def slow(scene: Scene) -> str:
+    """On every connection at once: a server that thinks for long is no reason to take the worker for dead."""
+    scene.server.on("DOT", delay=SLOW, times=16)
+    with scene.worker():
+        scene.sign_up(420)
+        scene.wait_until(lambda: not scene.server.rules[0].times, 120, "all connections wait for an answer, twice")
+        scene.sign_up(30)
+        scene.all_is_settled()
+    assert not Message.objects.filter(state="unknown").exists(), "the worker was not killed meanwhile"
+    return f"{SLOW} s for an answer, on all connections at once, twice; nothing unknown"

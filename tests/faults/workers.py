@@ -26,10 +26,10 @@ def idle(scene: Scene) -> str:
         with scene.worker() as process:
             found = parts(scene, process)
             scene.sign_up(3)
-            scene.mails_go_on(3)
+            scene.mails_go_on()
             scene.kill(*choose(found, name))
             scene.sign_up(10)
-            scene.mails_go_on(10)
+            scene.mails_go_on(5)
             scene.all_is_settled()
     return f"each of {len(PARTS)} processes and all at once; mails went on after at most {max(scene.pauses):.0f} s"
 
@@ -44,7 +44,8 @@ def busy(scene: Scene) -> str:
             scene.mails_go_on(40)
             scene.kill(*(choose(found, name) if name != "ticker" else [process.pid]))
             if name != "ticker":  # that one has a supervisor: the next worker here
-                scene.mails_go_on(40)
+                scene.sign_up(40)  # what the dead one had leased waits for its lease to end; others must not
+                scene.mails_go_on(20)
             scene.kill(process.pid, *descendants(process.pid))
     with scene.worker():
         last = scene.all_is_settled()
