@@ -126,7 +126,12 @@ def _messages(**wanted: Any) -> Callable[[], QuerySet]:
 
 
 def _rows(model: type[Model], condition: Any, *related: str) -> Callable[[], QuerySet]:
-    return lambda: model._default_manager.filter(condition).select_related(*related)
+    # Without names, select_related() would follow every relation.
+    def rows() -> QuerySet:
+        found = model._default_manager.filter(condition)
+        return found.select_related(*related) if related else found
+
+    return rows
 
 
 ARRIVED = Deed(

@@ -164,12 +164,17 @@ def _mail(now: datetime) -> Counted:
     return _first(Message.objects.due(now).filter(running, state=Message.State.QUEUED))
 
 
+def _leases(now: datetime) -> Counted:
+    in_hand = Message.objects.filter(state__in=[Message.State.LEASED, Message.State.SENDING])  # as its index has it
+    return _first(in_hand.filter(lease_until__lt=Now()), "lease_until")
+
+
 _READERS: dict[str, Callable[[datetime], Counted]] = {
     "changes": _changes,
     "enrollments": _enrollments,
     "mail": _mail,
     "settled": lambda now: _first(Message.objects.filter(announced=False, settled_at__lte=now), "settled_at"),
-    "leases": lambda now: _first(Message.objects.filter(lease_until__lt=Now()), "lease_until"),
+    "leases": _leases,
     "merges": lambda now: _first(Merge.objects.due(now)),
     "jobs": lambda now: _first(Job.objects.due(now)),
 }

@@ -150,6 +150,14 @@ def test_lag_says_how_many_are_due_and_since_when():
     assert lags["Mail"].late and lags["Merged contacts"].words == "Nothing waits"
 
 
+def test_mail_of_dead_workers_is_counted_by_the_databases_clock():
+    row = MessageFactory()
+    held = {"state": "leased", "lease_until": clock.now() - timedelta(minutes=6)}
+    Message.objects.filter(pk=row.pk).update(**held)
+    [lag] = [lag for lag in operations.lags(clock.now() + timedelta(days=9)) if lag.label == "Mail of dead workers"]
+    assert lag.count == 1
+
+
 def test_a_lag_is_counted_to_a_cap(monkeypatch):
     monkeypatch.setattr(operations, "CAP", 2)
     now = clock.now()
