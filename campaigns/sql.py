@@ -1,6 +1,7 @@
 """What sending writes, message by message: one statement settles what was answered and marks what is next."""
 
 # json, not jsonb: it is read once. The bodies of those that were handed over are kept by the same statement.
+# `ids` says once more what n says, for the planner: else it walks through all messages that are in hand.
 _SETTLING = """
 n AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(results)s::json) AS n(id uuid, fence int, state text, outcome text, reason text,
@@ -10,7 +11,7 @@ n AS MATERIALIZED (
     UPDATE campaigns_message AS m SET state = n.state, outcome = n.outcome, reason = n.reason, due_at = n.due_at,
         sent_at = n.sent_at, settled_at = n.settled_at, lease_until = NULL, deferrals = m.deferrals + n.deferral,
         resent = m.resent OR n.resent
-    FROM n WHERE m.id = n.id AND m.fence = n.fence AND m.state IN ('leased', 'sending')
+    FROM n WHERE m.id = n.id AND m.id = ANY(%(ids)s) AND m.fence = n.fence AND m.state IN ('leased', 'sending')
     RETURNING m.id
 ), kept AS (
     INSERT INTO campaigns_messagebody (message_id, subject, html, text, kept_from)
