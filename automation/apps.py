@@ -22,6 +22,7 @@ class AutomationConfig(AppConfig):
         doors.on_resumed.register("spread", engine.spread_overdue)
         doors.on_archived.register("exit", engine.exit_everyone)
         doors.on_settled.register("wake", engine.wake)
+        doors.withdrawn.register("visits", engine.withdrawn)
         merge_steps.register("enrollments", uniting.unite)
         work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, advancing.advance))
         work.SWEEPS.register("refusals", engine.forget_refusals)

@@ -1,7 +1,8 @@
 """What campaigns ask of and tell the engine, through `campaigns.doors`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Max, Min, Value
 from django.db.models.functions import Mod
@@ -53,6 +54,12 @@ def wake(messages: Sequence[Message], now: datetime) -> None:
     held = Enrollment.objects.filter(pk__in=visits.values("enrollment_id"), state=Enrollment.State.HELD)
     ids = list(held.select_for_update().order_by("pk").values_list("pk", flat=True))
     Enrollment.objects.filter(pk__in=ids).update(state=Enrollment.State.ACTIVE, due_at=now, scheduled_at=now)
+
+
+def withdrawn(message_ids: Collection[UUID]) -> set[UUID]:
+    """Those whose visit is over: whoever left could not cancel what was just being handed over."""
+    over = Visit.objects.filter(message__in=message_ids, left_at__isnull=False)
+    return set(over.values_list("message_id", flat=True))
 
 
 def forget_refusals(now: datetime) -> None:

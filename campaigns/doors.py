@@ -1,8 +1,9 @@
 """Doors upward: what the engine (`automation`) tells campaigns, and what it is told. Filled in `ready()`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from lib.registry import Registry
 
@@ -31,9 +32,16 @@ on_archived: Registry[Callable] = Registry("listener to archiving")
 on_settled: Registry[Callable] = Registry("listener to settled messages")
 """(messages, now): a batch of settled messages, in the transaction that announces them."""
 
+withdrawn: Registry[Callable] = Registry("reader of withdrawn messages")
+"""(message ids) → those that are for nobody any more: their reader left while they were being handed over."""
+
 
 def who_is_inside(campaign) -> dict[str, Waiting]:
     found: dict[str, Waiting] = {}
     for read in occupancy:
         found |= read(campaign)
     return found
+
+
+def for_nobody(message_ids: Collection[UUID]) -> set[UUID]:
+    return {pk for read in withdrawn for pk in read(message_ids)} if message_ids else set()

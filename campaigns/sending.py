@@ -22,12 +22,12 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, transaction
 
-from campaigns import settling
+from campaigns import doors, settling
 from campaigns.claiming import LEASE_SECONDS, claim, renew
 from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
 from campaigns.liquid import Aborted, RenderFailed
-from campaigns.models import Message
+from campaigns.models import Campaign, Message
 from campaigns.rendering import Mail, mail, message_id, render
 from campaigns.transports import Transport, transport_from
 from contacts import consent
@@ -124,6 +124,8 @@ class Batch:
 
     def _settle_what_may_not_go(self) -> None:
         """Early, so that nothing is rendered in vain; it is asked again under the lock, just before the dot."""
+        results = [settling.withdrawn(message) for message in self._withdrawn()]
+        self._settle(results)
         self.verdicts = {message.pk: verdict for message, verdict in self._verdicts(self.messages)}
         results = [
             settling.refused(message, self.verdicts[message.pk], self.now)
@@ -135,6 +137,16 @@ class Batch:
             for message in self.messages
             if self.verdicts[message.pk].allowed and message.stale_after and self.now > message.stale_after
         ]
+        self._settle(results)
+
+    def _withdrawn(self) -> list[Message]:
+        """Of those that were put off: whoever is out by now gets nothing, and neither does an archived campaign's."""
+        gone = doors.for_nobody([message.pk for message in self.messages if message.reason or message.resent])
+        archived = Campaign.State.ARCHIVED
+        return [one for one in self.messages if one.pk in gone or (one.campaign and one.campaign.state == archived)]
+
+    def _settle(self, results: list[settling.Result]) -> None:
+        """Write results of messages that never leave."""
         settling.settle(results, self.now)
         gone = {result.message.pk for result in results}
         self.messages = [message for message in self.messages if message.pk not in gone]

@@ -93,7 +93,6 @@ def _settle(results: Sequence[Result], now: datetime, said: Mapping[UUID, Render
         return False
     values = mark.values() if mark else {}
     if results:
-        values["ids"] = [result.message.pk for result in results]
         values["results"] = json.dumps([_row(result, now, said) for result in results])
     statement = sql.MARK if not results else sql.MARK_AND_SETTLE if mark else sql.SETTLE
     with connection.cursor() as cursor:
@@ -138,6 +137,12 @@ def refused(message: Message, verdict: Verdict, now: datetime) -> Result:
 
 def too_late(message: Message, now: datetime) -> Result:
     return Result(message, State.NOT_SENT, Why.STALE, "It could not be sent in time, and is not sent late.")
+
+
+def withdrawn(message: Message) -> Result:
+    return Result(
+        message, State.NOT_SENT, Why.CANCELLED, "Its reader had left the campaign when it was to be tried again."
+    )
 
 
 def not_written(message: Message, fault: Exception) -> Result:
