@@ -10,16 +10,19 @@ from automation import engine
 from automation.models import Enrollment
 from campaigns.document import NotADocument, parse
 from campaigns.message_admin import link_to
+from campaigns.models import Campaign
 from campaigns.pages import found, page
 from campaigns.publishing import describe
 from contacts.admin import ids_found
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, moment
+from lib.words import spoken_time
 from ops import audit
 
 COLOURS = {
     "Under way": "info",
     "Waiting for its mail to be sent": "info",
+    "Paused": "warning",
     "Parked after a fault": "danger",
     "Finished": "success",
     "Left early": "",
@@ -34,14 +37,20 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     list_select_related = ["contact__address", "campaign"]
     list_filter = ["state", ("campaign", RelatedOnlyFieldListFilter)]
     search_fields = ["contact__name"]
-    search_help_text = "the beginning of a name, an e-mail address or an id"
+    search_help_text = "Name, e-mail or id begins with…"
+    counted_as = "person inside", "people inside"
     ordering = ["-id"]
     empty_icon = "directions_walk"
     empty_title = "Nobody is inside a sequence yet"
-    empty_sentence = "Somebody enters as soon as a sequence is active and they do what lets people in."
+    empty_sentence = "Somebody enters when a sequence is active and they do what stands there under “Who enters”."
     entered = moment("entered_at", "entered")
     left = moment("left_at", "left", empty="")
-    goes_on = moment("due_at", "goes on", empty="")
+
+    @display(description="goes on", ordering="due_at")
+    def goes_on(self, enrollment):
+        if enrollment.due_at and enrollment.campaign.state == Campaign.State.PAUSED:
+            return "when it is resumed"
+        return spoken_time(enrollment.due_at, clock.now(), empty="")
 
     def get_search_results(self, request, queryset, search_term):
         term = search_term.strip()
@@ -53,7 +62,8 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     @display(description="State", label=COLOURS)
     def state_badge(self, enrollment):
-        return enrollment.get_state_display()
+        paused = enrollment.state == Enrollment.State.ACTIVE and enrollment.campaign.state == Campaign.State.PAUSED
+        return "Paused" if paused else enrollment.get_state_display()
 
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(request, {"title": "People inside", **(extra_context or {})})

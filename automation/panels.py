@@ -1,5 +1,7 @@
 """What the contact page says about campaigns: what somebody is in, and how they came, went and were decided about."""
 
+from collections import Counter
+
 from django.db.models import F
 
 from automation.models import Enrollment, Refusal, Visit
@@ -26,18 +28,19 @@ class WhatTheyAreIn(Panel):
         for row in rows:
             row.words = explained.get(row.pk) or row.explanation
             of_version = steps.get(row.version_id, {})
-            row.step_number, row.step_count = of_version.get(row.step_uid), len(of_version)
+            row.step_number, row.step_count = of_version.get(row.step_uid), max(of_version.values(), default=0)
         return {"inside": [row for row in rows if not row.left_at], "left": [row for row in rows if row.left_at]}
 
     @staticmethod
     def _steps(version_ids):
-        """Per version: the number of each step, from 1, by uid."""
-        steps: dict[int, dict[str, int]] = {}
-        for version, uid, position in Step.objects.filter(version__in=version_ids).values_list(
-            "version", "uid", "position"
-        ):
-            steps.setdefault(version, {})[uid] = position + 1
-        return steps
+        """Per version: the number of each step's card, from 1, by uid; a wait stands on the card of what follows."""
+        cards: dict[int, dict[str, int]] = {}
+        passed: Counter[int] = Counter()
+        rows = Step.objects.filter(version__in=version_ids).order_by("position")
+        for version, uid, kind in rows.values_list("version", "uid", "kind"):
+            cards.setdefault(version, {})[uid] = passed[version] + 1
+            passed[version] += kind != "wait"
+        return cards
 
 
 class Entered(Source):

@@ -60,7 +60,7 @@ class CaughtMailAdmin(BigTableAdmin, ReadOnlyAdmin):
         )
 
     def said_view(self, request, object_id):
-        return sandboxed(part(parse(found(self, request, str(object_id))), "html"))
+        return sandboxed(part(parse(found(self, request, str(object_id))), "html"), links=True)
 
     def raw_view(self, request, object_id):
         mail = found(self, request, str(object_id))

@@ -119,8 +119,8 @@ def _people(count: int, singular: str, plural: str) -> str:
 
 def activate_effect(campaign: Campaign) -> str:
     return (
-        "From now on, whoever does what lets people in enters. Nobody enters for what they did before, "
-        "so nobody is mailed at once."
+        "From now on, whoever does what stands under “Who enters” comes in. Nobody comes in for what they did "
+        "before, so nobody is mailed at once."
     )
 
 
@@ -135,5 +135,7 @@ def resume_effect(campaign: Campaign) -> str:
 
 
 def archive_effect(campaign: Campaign) -> str:
-    leave = _people(inside(campaign), "inside leaves", "inside leave")
-    return f"{leave} the campaign for good and gets no more of its mails. Its history stays. This cannot be undone."
+    count = inside(campaign)
+    leave = _people(count, "inside leaves and gets", "inside leave and get")
+    whom = f"{leave} no more of its mails" if count else "Nobody is inside, and nobody will enter any more"
+    return f"{whom}. Its history stays. This cannot be undone."

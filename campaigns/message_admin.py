@@ -31,13 +31,13 @@ UNKNOWN_STORY = (
 
 
 class MessageAdmin(BigTableAdmin, ReadOnlyAdmin):
-    list_display = ["recipient", "what", "campaign", "state_badge", "result", "sent", "seen"]
+    list_display = ["recipient", "what", "origin", "state_badge", "result", "sent", "seen"]
     list_display_links = ["recipient"]
     list_select_related = ["address", "template", "campaign"]
     list_filter = ["state", "outcome", ("campaign", RelatedOnlyFieldListFilter)]
     ordering = ["-id"]  # time-ordered, and the primary key
     search_fields = ["address__email"]
-    search_help_text = "The beginning of an e-mail address"
+    search_help_text = "E-mail begins with…"
     empty_icon = "outgoing_mail"
     sent = moment("sent_at", "sent", empty="")
     empty_title = "No messages yet"
@@ -58,6 +58,10 @@ class MessageAdmin(BigTableAdmin, ReadOnlyAdmin):
     @display(description="Template")
     def what(self, message):
         return message.template
+
+    @display(description="Campaign")
+    def origin(self, message):
+        return "a test" if message.purpose == Message.Purpose.TEST else message.campaign
 
     @display(description="State", label=STATE_COLOURS)
     def state_badge(self, message):

@@ -12,7 +12,9 @@ from unfold.admin import ModelAdmin
 
 # What a marketer or a stranger wrote is shown without scripts, forms, plug-ins or our cookies.
 PIXEL = re.compile(r'<img src="[^"]*/o/[\w-]+\.gif"[^>]*>')
+HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 SANDBOX = "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline'"
+NEW_TABS = "sandbox allow-popups allow-popups-to-escape-sandbox"
 
 
 def found(model_admin: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
@@ -51,15 +53,23 @@ def page(
     )
 
 
-def sandboxed(html: str) -> HttpResponse:
+def sandboxed(html: str, links: bool = False) -> HttpResponse:
     """HTML of a mail, for an `<iframe sandbox>` and harmless also when it is opened by itself.
 
-    Without its pixel: whoever looks at a mail here is not its reader.
+    Without its pixel: whoever looks at a mail here is not its reader. Its links do nothing, so that nobody
+    clicks or unsubscribes for the reader; with `links`, where the mail has no reader, they open new tabs.
     """
-    response = HttpResponse(PIXEL.sub("", html), headers={"Content-Security-Policy": SANDBOX})
+    policy = SANDBOX.replace("sandbox", NEW_TABS, 1) if links else SANDBOX
+    response = HttpResponse(_outward(PIXEL.sub("", html)), headers={"Content-Security-Policy": policy})
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _outward(html: str) -> str:
+    """With links that leave the frame: a page of ours would refuse to stand in it."""
+    base = '<base target="_blank">'
+    return HEAD.sub(lambda head: head[0] + base, html, count=1) if HEAD.search(html) else base + html
 
 
 def download(data: bytes, filename: str) -> HttpResponse:

@@ -39,6 +39,7 @@ class CampaignAdmin(ModelAdmin):
     search_fields = ["name", "objective"]
     search_help_text = "Name or objective"
     actions = None
+    counted_as = "sequence", "sequences"
     show_full_result_count = False
     show_add_link = False
     list_before_template = "campaigns/sequence_list_intro.html"
@@ -75,11 +76,11 @@ class CampaignAdmin(ModelAdmin):
     def sent(self, campaign):
         return f"{campaign.numbers.sent:,}"
 
-    @display(description="Opened by")
+    @display(description="Opened")
     def opened(self, campaign):
         return f"{campaign.numbers.opened:,}"
 
-    @display(description="Clicked by")
+    @display(description="Clicked")
     def clicked(self, campaign):
         return f"{campaign.numbers.clicked:,}"
 

@@ -12,7 +12,7 @@ from campaigns.numbers import Numbers
 from campaigns.pages import found, number, page, tell
 from campaigns.publishing import describe
 from campaigns.sequence_form import SequenceForm, show_problems
-from campaigns.sequence_words import differences, head_in_words, readable
+from campaigns.sequence_words import differences, head_in_words, readable, steps_in_words
 from campaigns.step_cards import StepFormSet, initial_rows
 from campaigns.verb_pages import buttons
 from lib import clock
@@ -116,7 +116,10 @@ def _cards(form: SequenceForm, data=None, initial=None):
 
 def _row_numbers(card, counted: dict[str, Numbers]) -> Numbers:
     """What came of one card: its mail's numbers, with those who wait before it."""
-    mail, wait = counted.get(card["uid"].value() or "-"), counted.get(card["wait_uid"].value() or "-")
+    return _added(counted.get(card["uid"].value() or "-"), counted.get(card["wait_uid"].value() or "-"))
+
+
+def _added(mail: Numbers | None, wait: Numbers | None) -> Numbers:
     if mail and wait:
         return Numbers(mail.waiting + wait.waiting, mail.sent, mail.opened, mail.clicked, mail.failed)
     return mail or wait or Numbers()
@@ -139,10 +142,18 @@ def _read_page(model_admin, request, campaign, document, rows):
         campaign=campaign,
         head=head_in_words(document),
         branches=rows is None,
-        steps=[(describe(step), counted.get(step.uid, Numbers())) for step in document.steps],
+        steps=_read_steps(document, rows, counted),
         buttons=buttons(request, campaign),
         may_change=model_admin.has_change_permission(request, campaign),
     )
+
+
+def _read_steps(document: Document, rows: list[Row] | None, counted: dict[str, Numbers]) -> list[tuple[str, Numbers]]:
+    """Each step in words with what came of it; a list of steps is read as the form shows it, wait and mail as one."""
+    if rows is None:
+        return [(describe(step), counted.get(step.uid, Numbers())) for step in document.steps]
+    numbered = [_added(counted.get(row.uid), counted.get(row.wait_uid or "-")) for row in rows]
+    return list(zip(steps_in_words(document), numbered, strict=True))
 
 
 def _conflict_page(model_admin, request, campaign: Campaign, mine: Document):

@@ -28,6 +28,7 @@ class EmailTemplateAdmin(ModelAdmin):
     list_display = ["name", "subject", "kind", "edited"]
     list_filter = ["transactional"]
     search_fields = ["name", "subject"]
+    counted_as = "template", "templates"
     search_help_text = "Name or subject"
     actions = None
     save_as = True
@@ -35,7 +36,7 @@ class EmailTemplateAdmin(ModelAdmin):
     fieldsets = [
         (None, {"fields": ["name", "subject", "preheader", "html"]}),
         (
-            "Plain text and what happens when a value is missing",
+            "Plain text, missing values, kind of mail",
             {
                 "fields": ["text", "on_missing", "transactional"],
                 "classes": ["collapse"],

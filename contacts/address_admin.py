@@ -113,14 +113,14 @@ class AddressAdmin(BigTableAdmin, ReadOnlyAdmin):
         ]
         return format_html_join(", ", '<a class="text-link" href="{}">{}</a>', links) or "nobody"
 
-    @display(description="suppressed because")
+    @display(description="blocked because")
     def suppressions(self, address):
         rows = Suppression.objects.filter(digest=bytes(address.digest)).order_by("-id")[:10]
         lines = [
             (row.get_reason_display(), row.detail and f" ({row.detail})", " – lifted" if row.cleared_at else "")
             for row in rows
         ]
-        return format_html_join(mark_safe("<br>"), "{}{}{}", lines) or "not suppressed"
+        return format_html_join(mark_safe("<br>"), "{}{}{}", lines) or "not blocked"
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         address = self.get_object(request, object_id)
@@ -189,8 +189,9 @@ class AddressAdmin(BigTableAdmin, ReadOnlyAdmin):
             pk,
             "Write to {email} again?",
             [
-                "The address was suppressed. Lift it only when you know that the mailbox exists and wants your mail:",
-                "mail that bounces or annoys makes the mailbox providers distrust all your mail.",
+                "Nothing has been sent to this address since it was blocked. Lift the block only when you know that "
+                "the mailbox exists and wants your mail.",
+                "Mail that bounces or annoys makes the mailbox providers distrust all your mail.",
             ],
             "Lift the block",
             "{email} can be written to again.",

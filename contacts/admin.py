@@ -224,6 +224,10 @@ class TopicAdmin(ModelAdmin):
     empty_title = "No topics yet"
     empty_sentence = "A topic is a kind of mail that people may want or not, such as “Tips and news” or “Offers”."
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        words = {"key": "What engineers call it, made from the name; it cannot be changed later."}
+        return super().get_form(request, obj, change, labels={"basis": "May be sent"}, help_texts=words, **kwargs)
+
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else {"key": ["name"]}
 

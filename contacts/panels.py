@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
+from django.utils.text import capfirst
 
-from contacts.models import ConsentRecord, Contact, Merge
+from contacts.models import ConsentRecord, Contact, Merge, Suppression
 from lib.registry import Registry
 
 PAGE = 30
@@ -120,8 +121,30 @@ class Consent(Source):
             what = f"“{record.topic}”" if record.topic else "all marketing mail"
             tone = "warning" if record.action == ConsentRecord.Action.WITHDRAWN else "success"
             yield Entry(
-                record.at, self.ICONS[record.action], f"{self.WORDS[record.action]} {what}", record.source, tone=tone
+                record.at,
+                self.ICONS[record.action],
+                f"{self.WORDS[record.action]} {what}",
+                capfirst(record.source),
+                tone=tone,
             )
+
+
+class Blocks(Source):
+    """When nothing at all could be sent any more, why, and when it could again."""
+
+    permission = "contacts.view_suppression"
+
+    def entries(self, contact, until, limit):
+        if not contact.address:
+            return []
+        found = []
+        rows = Suppression.objects.filter(digest=bytes(contact.address.digest), created_at__lte=until)
+        for row in rows.order_by("-created_at", "-id")[:limit]:
+            reason = row.get_reason_display().partition(":")[0].lower()
+            found.append(Entry(row.created_at, "block", f"got no more mail: {reason}", row.detail, tone="danger"))
+            if row.cleared_at:
+                found.append(Entry(row.cleared_at, "lock_open", "can be written to again"))
+        return sorted((entry for entry in found if entry.at <= until), key=lambda entry: entry.at, reverse=True)[:limit]
 
 
 class Merges(Source):
@@ -141,5 +164,5 @@ class Created(Source):
 
 
 def register() -> None:
-    for key, source in [("consent", Consent()), ("merges", Merges()), ("created", Created())]:
+    for key, source in [("consent", Consent()), ("blocks", Blocks()), ("merges", Merges()), ("created", Created())]:
         sources.register(key, source)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.html import format_html
 
-from lib.durations import in_words
+from lib.durations import UNITS, in_words
 
 WEEK = timedelta(days=7)
 LONGEST_VALUE = 300
@@ -21,8 +21,22 @@ def moment(at: datetime, now: datetime) -> str:
         return day(at, now)
     if distance < timedelta(seconds=5):
         return "just now" if at <= now else "any moment"
-    largest = in_words(distance).partition(" and ")[0]
-    return f"{largest} ago" if at < now else f"in {largest}"
+    if at < now:
+        return f"{_largest(distance)} ago"
+    return f"in {_largest(_rounded(distance))}"
+
+
+def _largest(distance: timedelta) -> str:
+    return in_words(distance).partition(" and ")[0]
+
+
+def _rounded(distance: timedelta) -> timedelta:
+    """To its largest unit: a wait of a day is “in 1 day” also a minute after it has begun."""
+    for unit in ("days", "hours", "minutes"):
+        span = timedelta(seconds=UNITS[unit])
+        if distance >= span / 2:
+            distance = round(distance / span) * span
+    return distance
 
 
 def day(at: datetime, now: datetime) -> str:

@@ -29,6 +29,8 @@ class SiteSettingsForm(forms.ModelForm):
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
+        if "postal_address" in self.fields:
+            self.fields["postal_address"].widget.attrs["rows"] = 3
         zone: Any = self.fields.get("timezone")
         if zone:
             zone.choices = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())]

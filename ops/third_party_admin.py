@@ -17,17 +17,16 @@ class ScheduleAdmin(ReadOnlyAdmin):
     list_display = ["name", "func", "next_time", "repeats_in_words"]
     fields = ["name", "func", "next_time", "repeats_in_words"]
     readonly_fields = fields
+    counted_as = "background task", "background tasks"
     empty_title = "No background tasks yet"
     empty_sentence = "They are set up when the first worker starts."
     next_time = moment("next_run", "next")
 
     @display(description="how often")
     def repeats_in_words(self, schedule):
-        return (
-            f"every {schedule.minutes} minutes"
-            if schedule.schedule_type == "I"
-            else schedule.get_schedule_type_display()
-        )
+        if schedule.schedule_type != Schedule.MINUTES:
+            return schedule.get_schedule_type_display()
+        return "every minute" if schedule.minutes == 1 else f"every {schedule.minutes} minutes"
 
 
 class TaskAdmin(BigTableAdmin, ReadOnlyAdmin):
@@ -41,6 +40,7 @@ class TaskAdmin(BigTableAdmin, ReadOnlyAdmin):
 
 @admin.register(Success)
 class SuccessAdmin(TaskAdmin):
+    counted_as = "finished task", "finished tasks"
     empty_title = "Successful tasks are not kept"
     empty_sentence = "There are too many of them; only failures stay."
 
@@ -48,6 +48,7 @@ class SuccessAdmin(TaskAdmin):
 @admin.register(Failure)
 class FailureAdmin(TaskAdmin):
     fields = readonly_fields = ["name", "func", "began", "ended", "fault"]
+    counted_as = "failed task", "failed tasks"
     empty_icon = "task_alt"
     empty_title = "No task failed"
     empty_sentence = "A task that fails is kept here; its work stays due and is tried again by itself."
@@ -61,6 +62,7 @@ class FailureAdmin(TaskAdmin):
 class QueueAdmin(ReadOnlyAdmin):
     list_display = ["name", "func", "taken"]
     list_display_links = None
+    counted_as = "waiting task", "waiting tasks"
     empty_icon = "task_alt"
     empty_title = "The queue is empty"
     empty_sentence = "Tasks wait here for a worker, as a rule for less than a second."
@@ -80,6 +82,7 @@ class AccessAttemptAdmin(AccessAdmin):
     """Deleting a row unlocks whoever failed too often."""
 
     list_display = ["username", "ip_address", "failures_since_start", "when", "user_agent"]
+    counted_as = "failed log-in", "failed log-ins"
     empty_icon = "task_alt"
     empty_title = "No failed log-ins"
     empty_sentence = "Who fails too often is locked out for a while and appears here; delete the row to unlock them."
@@ -90,10 +93,12 @@ class AccessAttemptAdmin(AccessAdmin):
 
 @admin.register(AccessLog)
 class AccessLogAdmin(AccessAdmin):
+    counted_as = "log-in", "log-ins"
     empty_title = "No log-ins yet"
 
 
 @admin.register(AccessFailureLog)
 class AccessFailureLogAdmin(AccessAdmin):
+    counted_as = "failed log-in", "failed log-ins"
     empty_icon = "task_alt"
     empty_title = "No failed log-ins"

@@ -97,6 +97,7 @@ class JobAdmin(BigTableAdmin, ReadOnlyAdmin):
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["worker", "role", "sign", "note"]
     list_display_links = None
+    counted_as = "sign of life", "signs of life"
     ordering = ["-beat_at"]
     empty_icon = "monitor_heart"
     empty_title = "No worker has been seen"

@@ -28,4 +28,15 @@ def by_task(crumbs: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 listing = {"title": item["title"], "link": item["link"]}
                 rows = [crumb for crumb in crumbs[1:] if str(crumb.get("link")) != str(item["link"])]
                 return [{"title": group["title"]}, listing, *rows]
-    return [crumb | {"title": capfirst(crumb["title"])} for crumb in crumbs]
+    return _behind_a_tab(links) or [crumb | {"title": capfirst(crumb["title"])} for crumb in crumbs]
+
+
+def _behind_a_tab(links: set[str]) -> list[dict[str, Any]]:
+    """The way to a list that is no entry of the navigation but a tab beside one."""
+    tabs: Any = settings.UNFOLD["TABS"]
+    for group in tabs:
+        first, *others = group["items"]
+        for tab in others:
+            if str(tab["link"]) in links:
+                return [*by_task([first]), {"title": tab["title"]}]
+    return []

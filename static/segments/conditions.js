@@ -112,9 +112,13 @@
   function start(root) {
     root.querySelectorAll("[data-conditions] [data-row]").forEach(fit);
   }
-  new MutationObserver((changes) => {
-    for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) start(node);
-  }).observe(document.documentElement, { childList: true, subtree: true });
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => start(document));
-  else start(document);
+  // Not while the page is still being read: a row may lack its comparisons then.
+  function watch() {
+    start(document);
+    new MutationObserver((changes) => {
+      for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) start(node);
+    }).observe(document.documentElement, { childList: true, subtree: true });
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+  else watch();
 })();

@@ -9,12 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from automation.models import Enrollment, Refusal, Visit
+from campaigns.document import Row
 from contacts import consent, panels
-from contacts.models import Company, CompanyMember, Contact, Suppression
+from contacts.models import Company, CompanyMember, Contact, Suppression, Topic
 from events.models import EventTypeRow
 from lib import clock
 from ops.models import User
-from tests.factories import CampaignFactory, ContactFactory, MessageFactory
+from tests.factories import CampaignFactory, ContactFactory, MessageFactory, TemplateFactory
 
 
 def url(contact):
@@ -99,9 +100,30 @@ def test_the_badges_say_what_one_must_know_before_writing(boss, ada):
     assert boss.get(url(nobody)).context["badges"] == [("No e-mail address", "info")]
 
 
+def test_a_block_is_told_and_no_topic_is_promised(boss, ada):
+    Topic.objects.create(key="tips", name="Tips")
+    assert "Tips may be sent" in text_of(boss, ada)
+    consent.unsubscribe(ada.address_id, now=clock.now(), source="the link in a mail")
+    assert "Tips not sent: unsubscribed from everything" in text_of(boss, ada)
+    consent.suppress(reason=Suppression.Reason.BLOCKLIST, now=clock.now(), address_id=ada.address_id, detail="By hand")
+    assert "Tips not sent: the address is blocked" in text_of(boss, ada)
+    consent.clear_suppression(ada.address_id, now=clock.now())
+    told = [words for words in sentences(boss, ada) if "mail" in words or "written" in words]
+    assert "got no more mail: blocked by the team" in told and "can be written to again" in told
+
+
+def test_a_wait_counts_with_what_it_waits_for(boss, ada, happen):
+    rows = [Row(template=TemplateFactory().pk), Row(wait_amount=2, template=TemplateFactory().pk)]
+    campaign = CampaignFactory(name="Welcome", rows=rows)
+    wait = campaign.live.steps.get(kind="wait")
+    inside = {"campaign": campaign, "contact": ada, "version": campaign.live, "entered_at": clock.now()}
+    Enrollment.objects.create(step_uid=wait.uid, due_at=clock.now() + timedelta(days=2), **inside)
+    assert "Welcome step 2 of 2" in text_of(boss, ada)
+
+
 def test_an_empty_contact_says_what_will_come(boss):
     text = text_of(boss, ContactFactory(email=""))
-    assert "In no campaign so far" in text and "No mail was sent to this contact" in text
+    assert "In no sequence so far" in text and "No mail was sent to this contact" in text
 
 
 def test_older_pages_show_every_entry_once_even_where_many_share_a_time(ada, boss, happen, monkeypatch):

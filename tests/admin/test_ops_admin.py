@@ -10,6 +10,7 @@ from django.urls import reverse
 from django_q.models import OrmQ, Schedule
 
 from lib import clock
+from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, User
 
 WRITE, SERVER = ApiKey.Kind.WRITE, ApiKey.Kind.SERVER
@@ -196,6 +197,21 @@ def test_deleting_a_failed_attempt_unlocks(boss):
     assert "ann" in page(boss, "axes_accessattempt_changelist")
     boss.post(reverse("admin:axes_accessattempt_delete", args=[row.pk]), {"post": "yes"})
     assert not AccessAttempt.objects.exists()
+
+
+def test_the_audit_log_names_what_was_changed(boss, ada):
+    audit.note(User.objects.get(is_superuser=True), ada, "Changed the tags.")
+    html = boss.get(reverse("admin:admin_logentry_changelist")).content.decode()
+    assert f"contact “{ada}”" in html and reverse("admin:contacts_contact_change", args=[ada.pk]) in html
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("axes_accesslog", "Log-ins"), ("django_q_ormq", "Queue"), ("django_q_schedule", "Background tasks")],
+)
+def test_a_list_behind_a_tab_says_where_one_is(boss, name, words):
+    heading = boss.get(reverse(f"admin:{name}_changelist")).content.decode().partition("<h1")[2].partition("</h1>")[0]
+    assert "Settings" in heading and words in heading and "Axes" not in heading
 
 
 def test_who_guesses_passwords_is_locked_out_in_plain_words(db, client, settings):
