@@ -93,6 +93,7 @@ def _settle(results: Sequence[Result], now: datetime, said: Mapping[UUID, Render
         return False
     values = mark.values() if mark else {}
     if results:
+        values["ids"] = [result.message.pk for result in results]
         values["results"] = json.dumps([_row(result, now, said) for result in results])
     statement = sql.MARK if not results else sql.MARK_AND_SETTLE if mark else sql.SETTLE
     with connection.cursor() as cursor:
