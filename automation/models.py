@@ -77,6 +77,8 @@ class Enrollment(models.Model):
         indexes = [
             # automation.advancing.claim: due enrollments of one running campaign, oldest first
             models.Index(fields=["campaign", "due_at"], condition=Q(due_at__isnull=False), name="enrollment_due"),
+            # reports.aside: what waits for a person
+            models.Index(fields=["id"], condition=Q(state="parked"), name="enrollment_parked"),
             # contact page: what she is in
             models.Index(fields=["contact", "-entered_at"], name="enrollment_contact"),
             # campaign page: who waits in which step

@@ -289,6 +289,8 @@ class Message(models.Model):
             models.Index(fields=["due_at"], condition=Q(state="queued"), name="message_queued"),
             # campaigns.sending.take_back: leases that ran out
             models.Index(fields=["lease_until"], condition=Q(state__in=["leased", "sending"]), name="message_leases"),
+            # reports.aside: what waits for a person
+            models.Index(fields=["id"], condition=Q(state__in=["parked", "unknown"]), name="message_aside"),
             # campaigns.settling.announce: settled, but nobody was told yet
             models.Index(
                 fields=["settled_at"],

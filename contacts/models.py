@@ -274,6 +274,8 @@ class Merge(models.Model):
     class Meta:
         indexes = [  # contacts.merging.move_history
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="merge_due"),
+            # reports.aside: what waits for a person
+            models.Index(fields=["id"], condition=Q(due_at__isnull=True) & ~Q(fault=""), name="merge_parked"),
         ]
 
     def __str__(self):
@@ -309,6 +311,8 @@ class Change(models.Model):
     class Meta:
         indexes = [  # events.pipeline.drain: the oldest changes of a lane
             models.Index(fields=["lane", "id"], condition=Q(due_at__isnull=False), name="change_lane"),
+            # reports.aside: what waits for a person
+            models.Index(fields=["id"], condition=Q(due_at__isnull=True), name="change_parked"),
         ]
 
     def __str__(self):
