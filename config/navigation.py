@@ -31,7 +31,7 @@ TEAL = {
 UNFOLD = {
     "SITE_TITLE": "Dripline",
     "SITE_HEADER": "Dripline",
-    "SITE_SUBHEADER": "Campaigns that people are glad to get",
+    "SITE_SUBHEADER": "Mail that people welcome",
     "SITE_URL": None,
     "SITE_SYMBOL": "water_drop",
     "SITE_FAVICONS": [

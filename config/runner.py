@@ -24,6 +24,7 @@ from lib.postgres_install import PostgresError
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 HEALTHY_SECONDS = 90
+DEMO_EMAIL = "admin@leafandlumen.example"  # test mails of the demo go there, that is to its catcher
 
 
 class RunnerError(Exception):
@@ -174,7 +175,8 @@ def show_demo(crew: Crew, site: Site, env: dict[str, str]) -> None:
         "Not all shop events could be played: the lines above say why."
     )  # fmt: skip
     password = secrets.token_urlsafe(12)
-    if prepare(env | {"DJANGO_SUPERUSER_PASSWORD": password}, "login", "admin", may_exist=True):
+    login = {"DJANGO_SUPERUSER_EMAIL": DEMO_EMAIL, **env, "DJANGO_SUPERUSER_PASSWORD": password}
+    if prepare(account, "login", "admin", may_exist=True):
         login = f"Log-in: admin   Password: {password}   (shown only this once)"
     else:
         login = "The log-in is the one shown at the first run; `make demo-password` sets a new password."

@@ -291,6 +291,7 @@ LOGGING = {
         "django.request": {"level": "CRITICAL"},
         "django-q": {"level": "WARNING", "handlers": ["err"], "propagate": False},
         "axes": {"level": "WARNING"},
+        "mail.log": {"level": "WARNING"},  # the catcher's own protocol, line by line
     },
 }
 

@@ -17,6 +17,11 @@ ALPINE = {"script-src": ["'unsafe-eval'"]}
 
 
 class LogInForm(AuthenticationForm):
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "This username and this password do not belong together; mind capital letters.",
+    }
+
     def clean_username(self):
         """No name is longer, and neither is the column in which a failure is noted."""
         return self.cleaned_data["username"][:150]
