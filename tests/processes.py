@@ -28,15 +28,24 @@ def worker(**environment: str):
     try:
         yield process
     finally:
-        family = [process.pid, *descendants(process.pid)]
-        for pid in family:
-            kill(pid)
+        kill_all(process.pid)
         process.wait()
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def kill_all(pid: int) -> None:
+    """A process that leads a session and all that came of it, what is being forked just now included."""
+    groups = set()
+    for member in [pid, *descendants(pid)]:
+        with suppress(ProcessLookupError):
+            groups.add(os.getpgid(member))
+    for group in groups - {os.getpgid(0)}:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def alive(pid: int) -> bool:

@@ -11,6 +11,8 @@ from tests import connections
 from tests.connections import OTHERS
 from tests.faults.scene import CONNECTIONS, PROCESSES, Scene
 
+LEASE_AND_A_MINUTE = 120  # where everything that is left was leased when it happened
+
 
 def stopped(scene: Scene) -> str:
     seconds = [5, 60] if scene.full else [5]
@@ -37,7 +39,7 @@ def cut_at_random(scene: Scene) -> str:
     with scene.worker():
         scene.sign_up(600)
         for _ in range(10):
-            scene.mails_go_on(20)
+            scene.mails_go_on(20, LEASE_AND_A_MINUTE)
             connections.cut_others()
             scene.kills += 1
             scene.in_flight += CONNECTIONS * PROCESSES
@@ -46,7 +48,7 @@ def cut_at_random(scene: Scene) -> str:
         time.sleep(5)
         for one in taken:
             one.close()
-        scene.mails_go_on(20)
+        scene.mails_go_on(20, LEASE_AND_A_MINUTE)
         scene.all_is_settled()
     assert Message.objects.filter(state="sent").exists()
     return f"10 cuts, then no connection left for 5 s; mails went on after at most {max(scene.pauses):.0f} s"

@@ -137,6 +137,11 @@ class Scene:
         self.kills += 1
         self.in_flight += CONNECTIONS * PROCESSES
 
+    def kill_all(self, process) -> None:
+        """A worker and all its parts; where its ticker was killed before, what is left ends by itself."""
+        processes.kill_all(process.pid)
+        self.kill()
+
     def nobody_else_is_connected(self) -> None:
         """A statement that a killed one had begun may still be carried out, and commit."""
         self.wait_until(lambda: connections.others() == 0, 20, "the killed one's statements have ended")

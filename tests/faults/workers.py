@@ -46,7 +46,7 @@ def busy(scene: Scene) -> str:
             if name != "ticker":  # that one has a supervisor: the next worker here
                 scene.sign_up(40)  # what the dead one had leased waits for its lease to end; others must not
                 scene.mails_go_on(20)
-            scene.kill(process.pid, *descendants(process.pid))
+            scene.kill_all(process)
     with scene.worker():
         last = scene.all_is_settled()
     after = f"went on after at most {max(scene.pauses):.0f} s, all settled {last:.0f} s later"
