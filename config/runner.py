@@ -175,7 +175,7 @@ def show_demo(crew: Crew, site: Site, env: dict[str, str]) -> None:
         "Not all shop events could be played: the lines above say why."
     )  # fmt: skip
     password = secrets.token_urlsafe(12)
-    login = {"DJANGO_SUPERUSER_EMAIL": DEMO_EMAIL, **env, "DJANGO_SUPERUSER_PASSWORD": password}
+    account = {"DJANGO_SUPERUSER_EMAIL": DEMO_EMAIL, **env, "DJANGO_SUPERUSER_PASSWORD": password}
     if prepare(account, "login", "admin", may_exist=True):
         login = f"Log-in: admin   Password: {password}   (shown only this once)"
     else:
