@@ -11,7 +11,7 @@ CHECK := DATA_DIR=$(CURDIR)/.data/check LOG_LEVEL=WARNING $(RUN)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-password serve superuser test test-fast bench check clean
+.PHONY: help demo demo-password serve superuser test test-fast bench faults check clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -33,8 +33,12 @@ test: $(DEV) ## The whole test suite
 
 test-fast: $(DEV) ## The tests that need neither a browser nor seconds
 	@$(RUN) -m pytest -n 2 --durations=5 -m "not slow and not browser"
+
 bench: $(DEV) ## The whole product under load, in five minutes; FULL=1: as the protocol says
 	@$(RUN) -m benchmarks $(if $(FULL),--full)
+
+faults: $(DEV) ## Kills, cuts and misbehaves, and checks the promises, in minutes; FULL=1: longer outages
+	@$(RUN) -m tests.faults $(if $(FULL),--full)
 
 check: $(DEV) ## Style, types, templates, layers, migrations, packages
 	@echo "Lint (ruff)";                         $(VENV)/bin/ruff check --quiet .

@@ -12,8 +12,6 @@ import time
 
 import django
 
-local = threading.local()
-
 
 def main() -> None:
     django.setup()
@@ -138,26 +136,24 @@ def cut(connection) -> None:
 
 
 def _cut(reached: Nth, *, mark: bool, committed: bool) -> None:
-    """Cut just before COMMIT is said, or when it has taken effect but nobody has heard so."""
-    from django.db import OperationalError
-    from django.db.backends.base.base import BaseDatabaseWrapper
+    """Cut just before the statement that commits, or when it has taken effect but nobody has heard so."""
+    from django.db import OperationalError, connection
 
-    from campaigns.sending import Batch
+    from campaigns import settling
 
-    def begin(batch, outcomes, following):
-        local.wanted = following is not None if mark else bool(outcomes)
+    def wanted(results, now, said=None, following=None):
+        return (following is not None if mark else bool(results)) and reached()
 
-    def before(connection):
-        if not committed and getattr(local, "wanted", False) and reached():
+    def before(*arguments):
+        if not committed and wanted(*arguments):
             cut(connection)
 
-    def after(result, connection):
-        if committed and getattr(local, "wanted", False) and reached():
+    def after(result, *arguments):
+        if committed and wanted(*arguments):
             cut(connection)
-            raise OperationalError("the connection ended before the answer to COMMIT")
+            raise OperationalError("the connection ended before the answer came")
 
-    wrap(Batch, "_commit", before=begin, after=lambda *_: setattr(local, "wanted", False))
-    wrap(BaseDatabaseWrapper, "_commit", before=before, after=after)
+    wrap(settling, "settle", before=before, after=after)
 
 
 KILLS = {
