@@ -38,7 +38,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     list_filter = ["state", ("campaign", RelatedOnlyFieldListFilter)]
     search_fields = ["contact__name"]
     search_help_text = "Name, e-mail or id begins with…"
-    counted_as = "person inside", "people inside"
+    counted_as = "entry", "entries"
     ordering = ["-id"]
     empty_icon = "directions_walk"
     empty_title = "Nobody is inside a sequence yet"

@@ -184,7 +184,7 @@ def test_who_is_inside_a_paused_sequence_goes_on_when_it_is_resumed():
     html = browser("Analyst").get(reverse("admin:automation_enrollment_changelist")).content.decode()
     rows = html.partition('id="result_list"')[2].partition("</table>")[0]
     assert "Paused" in rows and "when it is resumed" in rows and "Under way" not in rows
-    assert "1 person inside" in " ".join(html.split())
+    assert "1 entry" in " ".join(html.split())
 
 
 def test_who_was_parked_after_a_fault_is_released_by_a_publisher():
