@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -24,6 +25,7 @@ RESULTS = ROOT / ".data" / "bench"
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the site is stopped as by Ctrl-C
     given = _arguments()
     size = steps.FULL if given.full else steps.TINY if given.tiny else steps.QUICK
     if given.steps:
