@@ -12,6 +12,7 @@ from django_q.models import OrmQ, Schedule
 from lib import clock
 from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, User
+from tests.factories import CampaignFactory
 
 WRITE, SERVER = ApiKey.Kind.WRITE, ApiKey.Kind.SERVER
 
@@ -203,6 +204,18 @@ def test_the_audit_log_names_what_was_changed(boss, ada):
     audit.note(User.objects.get(is_superuser=True), ada, "Changed the tags.")
     html = boss.get(reverse("admin:admin_logentry_changelist")).content.decode()
     assert f"contact “{ada}”" in html and reverse("admin:contacts_contact_change", args=[ada.pk]) in html
+
+
+def test_the_history_of_a_row_is_told_newest_first(boss, ada):
+    colleague = User.objects.create(username="mara", first_name="Mara")
+    audit.note(colleague, ada, "Changed the tags.")
+    audit.note(colleague, ada, "Edited the name.")
+    html = boss.get(reverse("admin:contacts_contact_history", args=[ada.pk])).content.decode()
+    assert 0 < html.index("Edited the name.") < html.index("Changed the tags.") and "Mara" in html
+    untouched = CampaignFactory(active=False)
+    assert (
+        b"Nobody has changed it" in boss.get(reverse("admin:campaigns_campaign_history", args=[untouched.pk])).content
+    )
 
 
 @pytest.mark.parametrize(
