@@ -21,7 +21,8 @@ INSERT INTO automation_enrollment
     (campaign_id, contact_id, version_id, entry_key, once, arm, state, step_uid, due_at, scheduled_at, data, event_type,
      event_id, event_at, hops, steps_taken, entered_at, left_at, reason, explanation)
 SELECT e.campaign_id, e.contact_id, e.version_id, e.entry_key, e.once, e.arm, e.state, e.step_uid, e.due_at,
-       e.due_at, e.data,       e.event_type, e.event_id, e.event_at, e.hops, 0, e.entered_at, e.left_at, e.reason, e.explanation
+       e.due_at, e.data, e.event_type, e.event_id, e.event_at, e.hops, 0,
+       e.entered_at, e.left_at, e.reason, e.explanation
 FROM jsonb_to_recordset(%s::jsonb) AS e(
     campaign_id bigint, contact_id bigint, version_id bigint, entry_key text, once boolean, arm text, state text,
     step_uid text, due_at timestamptz, data jsonb, event_type text, event_id uuid, event_at timestamptz, hops int,

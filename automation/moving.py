@@ -14,7 +14,8 @@ from segments import conditions
 
 UPDATE_ENROLLMENTS = """
 UPDATE automation_enrollment AS e SET state = n.state, step_uid = n.step_uid, due_at = n.due_at,
-    scheduled_at = n.scheduled_at, left_at = n.left_at, reason = n.reason, explanation = n.explanation, steps_taken = n.steps_taken
+    scheduled_at = n.scheduled_at, left_at = n.left_at, reason = n.reason, explanation = n.explanation,
+    steps_taken = n.steps_taken
 FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, state text, step_uid text, due_at timestamptz,
     scheduled_at timestamptz, left_at timestamptz, reason text, explanation text, steps_taken int)
 WHERE e.id = n.id

@@ -4,9 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal[
-    "sent", "retry", "soft_bounce", "hard_bounce", "rejected", "policy", "login", "unknown", "abandoned"
-]
+Kind = Literal["sent", "retry", "soft_bounce", "hard_bounce", "rejected", "policy", "login", "unknown", "abandoned"]
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ADDRESS = re.compile(r'(?:[^\s<>()\[\],;:\\"@]+|"(?:[^"\\]|\\.)+")@(?:[^\s<>()\[\],;:\\"@]+|\[[\w:.]+\])')

@@ -158,9 +158,7 @@ def _sentence_of(error: Exception) -> str:
     if isinstance(error, OutputStreamLimitError):
         return "The message grew beyond 1 MB."
     if isinstance(error, LiquidTypeError):
-        return (
-            "A condition or a loop is given a value of the wrong kind, such as text where a number belongs."
-        )
+        return "A condition or a loop is given a value of the wrong kind, such as text where a number belongs."
     if isinstance(error, UnicodeEncodeError):
         return "A value of this contact holds a character that no mail can carry."
     return "The template cannot be worked out for this contact; simplify it."
@@ -227,9 +225,7 @@ def _let_missing_be_blank(nodes: Iterable[Node]) -> None:
     pending = [expression for node in _walk(nodes) for expression in node.expressions()]
     while pending:
         expression = pending.pop()
-        if isinstance(expression, EqExpression | NeExpression) and isinstance(
-            expression.right, Blank | Empty
-        ):
+        if isinstance(expression, EqExpression | NeExpression) and isinstance(expression.right, Blank | Empty):
             expression.left = _OrEmpty(expression.left)
         pending.extend(expression.children())
 

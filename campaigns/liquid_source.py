@@ -171,9 +171,7 @@ def _tag_problem(name: str, open_names: list[str]) -> str:
         if name[3:] == inside:
             return ""
         if inside:
-            return (
-                f"{{% {name} %}} stands where {{% {inside} %}} must be closed first, by {{% end{inside} %}}."
-            )
+            return f"{{% {name} %}} stands where {{% {inside} %}} must be closed first, by {{% end{inside} %}}."
         return f"{{% {name} %}} closes nothing; there is no open {{% {name[3:]} %}} before it."
     if name in MIDDLES and inside not in MIDDLES[name]:
         return f"{{% {name} %}} stands outside of {{% {MIDDLES[name][0]} %}}."

@@ -25,8 +25,7 @@ from campaigns.plain_text import written_plain
 MAX_COMPILED_BYTES = 1024 * 1024
 
 FORBIDDEN = names(
-    "script noscript iframe frame frameset object embed applet base svg math template plaintext xmp noembed"
-    " noframes"
+    "script noscript iframe frame frameset object embed applet base svg math template plaintext xmp noembed noframes"
 )
 URLS = names("href src action formaction background poster cite data xlink:href")
 ROOT_OF_OUTPUT = re.compile(r"\{\{-?\s*(\w+)")
@@ -104,9 +103,7 @@ class MailHtml:
             return part.text
         start, end = found.span(2)
         renamed = ATTRIBUTE.sub(
-            lambda one: (
-                self.masks.own_style + one.group()[5:] if one.group(1).lower() == "style" else one.group()
-            ),
+            lambda one: self.masks.own_style + one.group()[5:] if one.group(1).lower() == "style" else one.group(),
             found.group(2),
         )
         return part.text[:start] + renamed + part.text[end:]
@@ -218,9 +215,7 @@ class MailHtml:
         return self.links.index(url)
 
     def _missing_meta(self) -> str:
-        metas = [
-            dict(part.attributes()) for part in self.parts if (part.kind, part.name) == ("start", "meta")
-        ]
+        metas = [dict(part.attributes()) for part in self.parts if (part.kind, part.name) == ("start", "meta")]
         kinds = {meta.get("http-equiv", "").lower() for meta in metas}
         missing = ""
         if not any("charset" in meta for meta in metas) and "content-type" not in kinds:

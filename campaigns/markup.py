@@ -14,9 +14,7 @@ def names(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-VOID = names(
-    "area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr"
-)
+VOID = names("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr")
 RAW_TEXT = {"style", "title", "textarea", "script"}
 # Elements that end by themselves where the next one begins: they do not nest.
 UNNESTED = names("p li td th tr tbody thead tfoot dt dd option html head body")

@@ -146,9 +146,14 @@ def _content(text: str, html: str, message_id: str) -> bytes:
         return part if part.endswith(b"\r\n") else part + b"\r\n"
     # "=_" occurs in neither encoding; unique per mail, or a forwarded mail would end the one around it.
     boundary = b"=_" + blake2b(message_id.encode(), digest_size=12).hexdigest().encode()
-    return (
-        b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n%b\r\n--%b\r\n%b\r\n--%b--\r\n'
-    ) % (boundary, boundary, _part("plain", text), boundary, _part("html", html), boundary)
+    return (b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n--%b\r\n%b\r\n--%b\r\n%b\r\n--%b--\r\n') % (
+        boundary,
+        boundary,
+        _part("plain", text),
+        boundary,
+        _part("html", html),
+        boundary,
+    )
 
 
 def _part(subtype: str, body: str) -> bytes:

@@ -89,9 +89,7 @@ def _patiently(work: Callable[[], T]) -> T:
 class _Batch:
     """One call of `record`."""
 
-    def __init__(
-        self, source: Source, items: Sequence[Item | Refused], now: datetime, triggers: bool, trusted: bool
-    ):
+    def __init__(self, source: Source, items: Sequence[Item | Refused], now: datetime, triggers: bool, trusted: bool):
         self.source, self.items, self.now = source, items, now
         self.triggers, self.trusted = triggers, trusted
         self.rejected: list[tuple[int, str]] = []

@@ -11,7 +11,7 @@ def duration(amount: float, unit: str) -> timedelta:
 
 
 def in_words(span: timedelta) -> str:
-    """"2 days", "1 day and 6 hours", "45 minutes"; at most the two largest units."""
+    """ "2 days", "1 day and 6 hours", "45 minutes"; at most the two largest units."""
     seconds = int(span.total_seconds())
     if seconds < 60:
         return _count(seconds, "seconds") if seconds else "no time"

@@ -99,9 +99,7 @@ def _problems(node: Any, path: str, depth: int, scope: Scope, places: Iterator[i
         yield from _group_problems(node, path, depth, scope, places)
 
 
-def _group_problems(
-    node: dict, path: str, depth: int, scope: Scope, places: Iterator[int]
-) -> Iterator[Problem]:
+def _group_problems(node: dict, path: str, depth: int, scope: Scope, places: Iterator[int]) -> Iterator[Problem]:
     word, content = next(iter(node.items()))
     here = joined_path(path, word)
     if word == "not":

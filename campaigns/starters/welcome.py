@@ -61,7 +61,7 @@ MAILS = (
         preheader="Just answer this mail; a person reads it.",
         title="Any questions?",
         paragraphs=(
-            "This is the last of our welcome mails. If anything is unclear, just answer: a person reads what you write.",
+            "This is the last of our welcome mails. If anything is unclear, answer it: a person reads what you write.",
             "And if all is well, there is nothing that you need to do. Thank you for being here.",
         ),
         button="See the help pages",

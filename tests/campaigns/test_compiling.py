@@ -489,7 +489,8 @@ for name, source in json.load(sys.stdin).items():
     except (TemplateError, RenderFailed) as error:
         said = str(error)
     told[name] = (said, time.perf_counter() - started)
-print(json.dumps({"told": told, "megabytes": int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024}))
+peak = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())
+print(json.dumps({"told": told, "megabytes": int(peak[1]) / 1024}))
 """
 
 

@@ -15,7 +15,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="No Chromium at /usr/bin/chromium: the browser tests are skipped."),
+    pytest.mark.skipif(
+        not CHROMIUM.exists(), reason="No Chromium at /usr/bin/chromium: the browser tests are skipped."
+    ),
 ]
 
 

@@ -48,7 +48,10 @@ class TestGroups:
         condition = compiled(PRO, "contact", NOW)
         assert list(Contact.objects.filter(condition, pk__in=[ann.pk, bob.pk])) == [ann]
         assert list(Contact.objects.filter(pk=bob.pk).filter(~condition)) == [bob]
-        assert list(Contact.objects.annotate(pro=condition).order_by("pk").values_list("pro", flat=True)) == [True, False]
+        assert list(Contact.objects.annotate(pro=condition).order_by("pk").values_list("pro", flat=True)) == [
+            True,
+            False,
+        ]
         case = Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
         assert list(Contact.objects.annotate(pro=case).order_by("pk").values_list("pro", flat=True)) == [True, False]
         assert Contact.objects.filter(condition).update(is_test=True) == 1
@@ -69,11 +72,15 @@ class TestGroups:
 class TestSubjects:
     @pytest.fixture
     def order(self):
-        ann = Contact.objects.create(attributes={"plan": "pro"}, address=Address.objects.create(email="ann@example.com", digest=b"1"))
+        ann = Contact.objects.create(
+            attributes={"plan": "pro"}, address=Address.objects.create(email="ann@example.com", digest=b"1")
+        )
         source = Source.objects.create(name="Shop")
         at = {"occurred_at": NOW, "received_at": NOW}
         Event.objects.create(type="page.viewed", contact=contact(), source=source, **at)
-        return Event.objects.create(type="order.completed", contact=ann, source=source, properties={"total": "99.5", "ship": {"to": "FR"}}, **at)
+        return Event.objects.create(
+            type="order.completed", contact=ann, source=source, properties={"total": "99.5", "ship": {"to": "FR"}}, **at
+        )
 
     def test_an_event_knows_its_properties_and_its_contact(self, order):
         tree = {"all": [
@@ -93,7 +100,13 @@ class TestSubjects:
             event_type="order.completed", event_at=NOW,
         )  # fmt: skip
         Enrollment.objects.create(campaign=campaign, version=version, contact=contact(), due_at=NOW)
-        tree = {"all": [leaf(">", 99, field="event.total"), leaf("is", "order.completed", field="event.type"), leaf("is", "pro", field="contact.plan")]}
+        tree = {
+            "all": [
+                leaf(">", 99, field="event.total"),
+                leaf("is", "order.completed", field="event.type"),
+                leaf("is", "pro", field="contact.plan"),
+            ]
+        }
         with django_assert_num_queries(1):
             assert those(tree, Enrollment.objects.all()) == [inside]
         assert len(those({"not": tree}, Enrollment.objects.all())) == 1
@@ -110,7 +123,9 @@ class TestSubjects:
         assert those(leaf("is not set", field="contact.email")) == [nobody]
 
     def test_the_columns_of_a_contact_are_fields(self):
-        old = Contact.objects.create(attributes={"first_name": "Ann"}, created_at=NOW.replace(year=2020), timezone="Europe/Paris", is_test=True)
+        old = Contact.objects.create(
+            attributes={"first_name": "Ann"}, created_at=NOW.replace(year=2020), timezone="Europe/Paris", is_test=True
+        )
         assert those(leaf("more than ago", {"amount": 52, "unit": "weeks"}, field="contact.created_at")) == [old]
         assert those(leaf("is", True, field="contact.is_test")) == [old]
         assert those(leaf("starts with", "europe/", field="contact.timezone")) == [old]
@@ -243,8 +258,8 @@ def test_the_fields_that_a_tree_reads_are_known():
 
 @pytest.mark.django_db
 def test_nobody_writes_sql_through_a_condition():
-    ann = contact(**{"a'; DROP TABLE x; --": "it's %s {x} \"q\""})
-    tree = leaf("is", "it's %s {x} \"q\"", field="contact.a'; DROP TABLE x; --")
+    ann = contact(**{"a'; DROP TABLE x; --": 'it\'s %s {x} "q"'})
+    tree = leaf("is", 'it\'s %s {x} "q"', field="contact.a'; DROP TABLE x; --")
     assert json.loads(json.dumps(tree)) == tree
     assert those(tree) == [ann]
     assert those({"not": tree}) == []

@@ -16,7 +16,9 @@ NESTED = {"any": [PRO, {"all": [ADULT, {"not": PRO}]}]}
 
 
 class StepForm(forms.Form):
-    only_if = ConditionField("contact", required=False, suggestions=lambda: ["contact.plan", ("contact.age", "their age", "number")])
+    only_if = ConditionField(
+        "contact", required=False, suggestions=lambda: ["contact.plan", ("contact.age", "their age", "number")]
+    )
     trigger = ConditionField("event", required=False, event_type="order.completed")
 
 

@@ -142,7 +142,10 @@ def test_a_negative_operator_is_the_complement_of_its_positive(key):
     populate()
     value = {"one": "pro", "many": ["pro", "18"], "nothing": None}[OPERATORS[key].takes.key]
     negative = matching(Contact.objects.all(), leaf(key, value), NOW).count()
-    assert negative == Contact.objects.count() - matching(Contact.objects.all(), leaf(OPERATORS[key].of, value), NOW).count()
+    assert (
+        negative
+        == Contact.objects.count() - matching(Contact.objects.all(), leaf(OPERATORS[key].of, value), NOW).count()
+    )
 
 
 def test_days_are_those_of_the_time_zone_of_now():
@@ -156,11 +159,16 @@ def test_days_are_those_of_the_time_zone_of_now():
     assert list(matching(Contact.objects.all(), leaf("on", "2026-06-16"), offset)) == [late]
 
 
-@pytest.mark.parametrize(("today", "matches"), [("2027-02-27", True), ("2027-02-28", True), ("2027-03-01", False), ("2028-02-29", True)])
+@pytest.mark.parametrize(
+    ("today", "matches"), [("2027-02-27", True), ("2027-02-28", True), ("2027-03-01", False), ("2028-02-29", True)]
+)
 def test_who_was_born_on_a_leap_day_is_remembered_every_year(today, matches):
     contact(v="2000-02-29")
     now = datetime.fromisoformat(f"{today}T09:00:00+00:00")
-    assert matching(Contact.objects.all(), leaf("anniversary in the next", {"amount": 1, "unit": "days"}), now).exists() is matches
+    assert (
+        matching(Contact.objects.all(), leaf("anniversary in the next", {"amount": 1, "unit": "days"}), now).exists()
+        is matches
+    )
 
 
 def test_tags_are_a_list_without_case():
