@@ -44,7 +44,7 @@ def head_in_words(document: Document) -> list[tuple[str, str]]:
     lines = [
         ("Objective", document.objective),
         ("Who enters", " ".join(trigger_in_words(trigger) for trigger in document.triggers)),
-        ("Only people", f"{in_words(document.audience, 'contact')}." if document.audience else "Everybody."),
+        ("Which people", f"{in_words(document.audience, 'contact')}." if document.audience else "Everybody."),
         ("Again", again),
         ("Topic", str(topic or "No topic")),
         ("Entry key", document.entry_key),
