@@ -46,7 +46,7 @@ class Move:
 
 
 def skip_sentence(step: StepDoc) -> str:
-    return f"Skipped: it is only for those for whom {conditions.sentence(step.only_if, 'enrollment')}."[:400]
+    return f"Skipped: it is done only if {conditions.sentence(step.only_if, 'enrollment')}."[:400]
 
 
 def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datetime) -> None:
@@ -107,7 +107,7 @@ def _follow(enrollment: Enrollment, outcome: Done, document: Document, now: date
     arms = step.next if step else {}
     target = arms[outcome.arm] if outcome.arm in arms else arms.get("done")
     if target is None:
-        _leave(enrollment, Enrollment.State.FINISHED, "", "It took the last step.", now)
+        _leave(enrollment, Enrollment.State.FINISHED, "", "They reached the end.", now)
     else:
         # `scheduled_at` stays what it was: a mail's lateness counts from when it should have gone out.
         enrollment.state, enrollment.step_uid = Enrollment.State.ACTIVE, target

@@ -2,11 +2,13 @@
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html.parser import HTMLParser
 
 from django.core.exceptions import PermissionDenied
 from django.urls import path, reverse
 from unfold.decorators import display
 
+from campaigns.links import WEB, cleaned, scheme
 from campaigns.models import CaughtMail
 from campaigns.pages import download, found, page, sandboxed
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, moment
@@ -46,6 +48,7 @@ class CaughtMailAdmin(BigTableAdmin, ReadOnlyAdmin):
     def change_view(self, request, object_id, form_url="", extra_context=None):
         mail = found(self, request, object_id)
         parsed = parse(mail)
+        html = part(parsed, "html")
         return page(
             self,
             request,
@@ -54,13 +57,14 @@ class CaughtMailAdmin(BigTableAdmin, ReadOnlyAdmin):
             mail,
             headers=headers(parsed),
             text=part(parsed, "plain"),
-            has_html=bool(part(parsed, "html")),
+            has_html=bool(html),
+            links=links(html),
             newer=CaughtMail.objects.filter(pk__gt=mail.pk).order_by("pk").only("pk").first(),
             older=CaughtMail.objects.filter(pk__lt=mail.pk).order_by("-pk").only("pk").first(),
         )
 
     def said_view(self, request, object_id):
-        return sandboxed(part(parse(found(self, request, str(object_id))), "html"), links=True)
+        return sandboxed(part(parse(found(self, request, str(object_id))), "html"))
 
     def raw_view(self, request, object_id):
         mail = found(self, request, str(object_id))
@@ -91,6 +95,35 @@ class CaughtMailAdmin(BigTableAdmin, ReadOnlyAdmin):
 
 def _mails(count: int) -> str:
     return "1 mail is" if count == 1 else f"{count:,} mails are"
+
+
+class Links(HTMLParser):
+    """The web addresses that a mail links to, each once, with the words that it wears."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.found: dict[str, str] = {}
+        self._open = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        address = cleaned(dict(attrs).get("href") or "") if tag == "a" else ""
+        if scheme(address) in WEB:
+            self._open = address
+            self.found.setdefault(address, "")
+
+    def handle_endtag(self, tag):
+        if tag == "a":
+            self._open = ""
+
+    def handle_data(self, data):
+        if self._open:
+            self.found[self._open] += data
+
+
+def links(html: str) -> list[tuple[str, str]]:
+    """(words, address) for a list below the frame, in which links do nothing."""
+    return [(words.strip() or address, address) for address, words in Links(html).found.items()][:100]
 
 
 def parse(mail: CaughtMail) -> EmailMessage:

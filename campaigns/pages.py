@@ -14,7 +14,6 @@ from unfold.admin import ModelAdmin
 PIXEL = re.compile(r'<img src="[^"]*/o/[\w-]+\.gif"[^>]*>')
 HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 SANDBOX = "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline'"
-NEW_TABS = "sandbox allow-popups allow-popups-to-escape-sandbox"
 
 
 def found(model_admin: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
@@ -53,14 +52,13 @@ def page(
     )
 
 
-def sandboxed(html: str, links: bool = False) -> HttpResponse:
+def sandboxed(html: str) -> HttpResponse:
     """HTML of a mail, for an `<iframe sandbox>` and harmless also when it is opened by itself.
 
     Without its pixel: whoever looks at a mail here is not its reader. Its links do nothing, so that nobody
-    clicks or unsubscribes for the reader; with `links`, where the mail has no reader, they open new tabs.
+    clicks or unsubscribes for the reader.
     """
-    policy = SANDBOX.replace("sandbox", NEW_TABS, 1) if links else SANDBOX
-    response = HttpResponse(_outward(PIXEL.sub("", html)), headers={"Content-Security-Policy": policy})
+    response = HttpResponse(_outward(PIXEL.sub("", html)), headers={"Content-Security-Policy": SANDBOX})
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "private, no-store"
     return response

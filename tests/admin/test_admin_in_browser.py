@@ -1,7 +1,6 @@
 """The admin in a real Chromium: no page breaks its content security policy or its scripts."""
 
 import os
-import shutil
 
 import pytest
 from django.contrib.auth.models import Group
@@ -11,11 +10,11 @@ from contacts import writing
 from contacts.models import Change, Contact
 from lib import clock
 from ops.models import ApiKey, Source, User
+from tests.browsers import CHROMIUM, chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
         not CHROMIUM, reason="There is no Chromium here; install the package “chromium” to run this test."
     ),
@@ -25,12 +24,8 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright runs a 
 
 @pytest.fixture
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_condition_on_a_step_skips_only_that_step(inbox, track):
     got = sorted((mail.recipient, mail.message["Subject"]) for mail in inbox.accepted)
     assert got == [("ann@example.com", "for all"), ("ann@example.com", "for pros"), ("bob@example.com", "for all")]
     skipped = Visit.objects.get(arm="skipped")
-    assert skipped.explanation == "Skipped: it is only for those for whom their plan is “pro”."
+    assert skipped.explanation == "Skipped: it is done only if their plan is “pro”."
 
 
 def test_who_has_no_address_goes_on_and_the_visit_says_so(inbox, track, three_mails):

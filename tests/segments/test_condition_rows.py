@@ -5,28 +5,24 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from segments.forms import ConditionField
+from tests.browsers import CHROMIUM, chromium
 from tests.segments.population import leaf
 from tests.segments.test_forms import NESTED, PRO, StepForm
 
-CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="No Chromium at /usr/bin/chromium: the browser tests are skipped."
-    ),
+    pytest.mark.skipif(not CHROMIUM, reason="No Chromium was found; install Debian's package chromium."),
 ]
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

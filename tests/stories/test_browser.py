@@ -2,20 +2,17 @@
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from django.db import connections
 
 from campaigns.document import Row
 from campaigns.models import Campaign
+from tests import browsers
+from tests.browsers import CHROMIUM
 from tests.campaigns.typing_in import person
 from tests.factories import CampaignFactory, ContactFactory, TemplateFactory, site
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PICTURES = os.environ.get("PICTURES")  # a folder: screenshots of the way are kept there
 PASSWORD = "correct horse battery"
 
@@ -29,11 +26,8 @@ pytestmark = [
 @pytest.fixture
 def chromium(monkeypatch):
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in this thread
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with browsers.chromium() as browser:
         yield browser
-        browser.close()
-        connections.close_all()  # those that were opened beside that loop
 
 
 class Desk:
