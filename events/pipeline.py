@@ -53,10 +53,6 @@ class Batch:
     """The events among the changes, in order; `event.triggers` says whether they may start anything."""
 
     @property
-    def contact_ids(self) -> set[int]:
-        return {change.contact_id for change in self.changes}
-
-    @property
     def triggering(self) -> list[Event]:
         return [event for event in self.events if event.triggers]  # type: ignore[attr-defined]
 
