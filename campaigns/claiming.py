@@ -7,7 +7,7 @@ later write, so a worker that comes back from the dead changes nothing.
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -29,6 +29,12 @@ WHERE id IN (
 )
 RETURNING id
 """
+HELD = (
+    "FROM unnest(%s::uuid[], %s::int[]) AS held(id, fence) "
+    "WHERE m.id = held.id AND m.fence = held.fence AND m.state = 'leased'"
+)
+RENEW = f"UPDATE campaigns_message m SET lease_until = clock_timestamp() + make_interval(secs => %s) {HELD}"
+GIVE_BACK = f"UPDATE campaigns_message m SET state = 'queued', lease_until = NULL, fence = m.fence + 1 {HELD}"
 
 
 def is_due(now: datetime) -> bool:
@@ -42,6 +48,7 @@ def claim(now: datetime, limit: int) -> list[Message]:
     return _claim(now, limit, alone=False) or _claim(now, 1, alone=True)
 
 
+@transaction.atomic  # where the reading fails, nobody has them
 def _claim(now: datetime, limit: int, alone: bool) -> list[Message]:
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, {"now": now, "limit": limit, "alone": alone, "lease": LEASE_SECONDS})
@@ -57,12 +64,18 @@ def _claim(now: datetime, limit: int, alone: bool) -> list[Message]:
 
 def renew(messages: Sequence[Message]) -> None:
     """Hold the leases of messages that are still waiting for their turn in a slow batch."""
+    _to_held(RENEW, messages, LEASE_SECONDS)
+
+
+def give_back(messages: Sequence[Message]) -> int:
+    """Ready again at once, as if they had never been claimed: those of them that are still leased by us."""
+    return _to_held(GIVE_BACK, messages)
+
+
+def _to_held(statement: str, messages: Sequence[Message], *values: float) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE campaigns_message SET lease_until = clock_timestamp() + make_interval(secs => %s) "
-            "WHERE id = ANY(%s) AND state = 'leased'",
-            [LEASE_SECONDS, [message.pk for message in messages]],
-        )
+        cursor.execute(statement, [*values, [one.pk for one in messages], [one.fence for one in messages]])
+        return cursor.rowcount
 
 
 def has_lost(now: datetime) -> bool:

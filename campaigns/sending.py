@@ -4,7 +4,8 @@ What is survived: a worker that dies at any moment. Until the mark `sending` is 
 been accepted, and the message is sent later; the mark is the last act before the final dot (or the
 HTTP request). A worker that dies between the two leaves `unknown`: shown to a person, settled by the
 provider's webhook. What is not survived: a server that accepts a message and forgets it. That is
-accepted because no sender can know.
+accepted because no sender can know. A database that goes away is waited for: then the outcomes that it
+has not heard of are written, and what was not begun is given back.
 
 On one connection the outcome of message i is committed together with the mark of message i + 1.
 Unsubscribing and marking lock the same Address row, so no mark commits after an unsubscribe.
@@ -13,17 +14,17 @@ Unsubscribing and marking lock the same Address row, so no mark commits after an
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from threading import local
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 
 from campaigns import doors, settling
-from campaigns.claiming import LEASE_SECONDS, claim, renew
+from campaigns.claiming import LEASE_SECONDS, claim, give_back, renew
 from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
 from campaigns.liquid import Aborted, RenderFailed
@@ -32,12 +33,16 @@ from campaigns.rendering import Mail, mail, message_id, render
 from campaigns.transports import Transport, transport_from
 from contacts import consent
 from contacts.models import Address, ContactTag
+from lib import outages
 from ops import work
 from ops.models import SiteSettings
 
 log = structlog.get_logger(__name__)
 BATCH = 200
 FEW = 10
+# A batch begins no mail after so many seconds: a task's 45 s, these and a last mail fit into django-q2's 300.
+MOST_SECONDS = 120
+OUTAGE_SECONDS = 90  # waited for a database that is away: longer than a lease, shorter than a task may take
 
 
 def send_due(now: datetime) -> int:
@@ -56,7 +61,10 @@ def _send_shares(shares: list[list[Message]], now: datetime) -> None:
     if len(shares) == 1:
         _ways.batch(shares[0], now)
     else:
-        list(_pool().map(lambda share: _in_thread(share, now), shares))
+        tasks = [_pool().submit(_in_thread, share, now) for share in shares]
+        wait(tasks)  # all of them, also where one has failed: nothing of this batch goes on behind its back
+        for task in tasks:
+            task.result()
 
 
 def _shares(messages: list[Message]) -> list[list[Message]]:
@@ -109,18 +117,34 @@ class Batch:
     """Leased messages on their way over one connection."""
 
     def __init__(self, messages: Sequence[Message], transport: Transport, now: datetime):
-        self.messages, self.transport, self.now = list(messages), transport, now
-        self.site = SiteSettings.get()
+        self.claimed, self.messages, self.transport, self.now = messages, list(messages), transport, now
         self.settled_here: list[settling.Result] = []
+        self.unheard: list[settling.Result] = []
         self.said: dict[UUID, RenderedEmail] = {}
         self.verdicts: dict[UUID, consent.Verdict] = {}
-        self.renewed = time.monotonic()
+        self.began = self.renewed = time.monotonic()
 
     def send(self) -> None:
+        try:
+            self._send()
+        except (OperationalError, InterfaceError) as fault:
+            if outages.is_outage(fault):
+                outages.when_it_answers(self._leave_in_order, OUTAGE_SECONDS)
+            raise
+
+    def _leave_in_order(self) -> None:
+        """Any other fault leaves the leases to run out, so that its cause is found by claiming each message alone."""
+        settling.settle(self.unheard, self.now, self.said)
+        give_back(self.claimed)
+
+    def _send(self) -> None:
+        self.site = SiteSettings.get()
         self._settle_what_may_not_go()
         self.tags = self._read_tags()
         self.transport.send_all(self._mails(), self._commit)
         self._commit([], None)
+        if self.messages:
+            give_back(self.messages)
 
     def _settle_what_may_not_go(self) -> None:
         """Early, so that nothing is rendered in vain; it is asked again under the lock, just before the dot."""
@@ -170,7 +194,7 @@ class Batch:
 
     def _mails(self) -> Iterator[Mail]:
         """Rendered one by one as the connection is ready; what cannot be rendered is settled with the next commit."""
-        while self.messages:
+        while self.messages and time.monotonic() - self.began < MOST_SECONDS:
             work.beat()
             message = self.messages.pop(0)
             try:
@@ -190,12 +214,15 @@ class Batch:
         self.settled_here = []
         if not results and message is None:
             return False
+        # Until the database has said yes. No dot follows where it does not, so that mail has not gone.
+        self.unheard = results + ([settling.Result(message, Message.State.QUEUED, due_at=self.now)] if message else [])
         if message:
             marked = self._mark(message, results)
         else:
             marked = settling.settle(results, self.now, self.said)
         for result in results:
             self.said.pop(result.message.pk, None)
+        self.unheard = []
         self._renew()
         return marked
 

@@ -8,13 +8,14 @@ certain outcome; only a fault after it leaves `unknown`.
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from campaigns.delivery import Envelope, Outcome, kind_of
 from campaigns.smtp_session import Account, Session, Unavailable, open_session
 from campaigns.smtp_wire import Lost, Reply
 
 Commit = Callable[[list[Outcome], Envelope | None], bool]
+Item = TypeVar("Item")
 
 # So many connections in a row that broke before a message was answered: the server is ill, not the message.
 MAX_BROKEN = 3
@@ -51,7 +52,7 @@ class SmtpTransport:
         has no envelope. If `commit` raises, nothing more is finished and the exception propagates; if
         `envelopes` raises, what was begun is finished and reported first. `envelopes` is read one ahead.
         """
-        queue = _Queue(envelopes)
+        queue = Queue(envelopes)
         self._broken, self._verdict = 0, None
         try:
             self._work(queue, commit)
@@ -67,7 +68,7 @@ class SmtpTransport:
             self._session.wire.quit()
             self._session = None
 
-    def _work(self, queue: "_Queue", commit: Commit) -> None:
+    def _work(self, queue: "Queue[Envelope]", commit: Commit) -> None:
         done: list[Outcome] = []
         envelope = next(queue, None)
         while envelope is not None and self._verdict is None:
@@ -196,14 +197,14 @@ class SmtpTransport:
             self._session = None
 
 
-class _Queue(Iterator[Envelope]):
-    """The envelopes; an exception of their source ends them and is kept for later."""
+class Queue(Iterator[Item]):
+    """What is to be sent; an exception of its source ends it and is kept for later."""
 
-    def __init__(self, envelopes: Iterable[Envelope]) -> None:
-        self._source = iter(envelopes)
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._source = iter(items)
         self.error: Exception | None = None
 
-    def __next__(self) -> Envelope:
+    def __next__(self) -> Item:
         if self.error is not None:
             raise StopIteration
         try:

@@ -17,7 +17,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from campaigns.delivery import Envelope, Outcome
 from campaigns.mime import assemble, mailbox
 from campaigns.rendering import Mail
-from campaigns.smtp import SmtpTransport
+from campaigns.smtp import Queue, SmtpTransport
 
 Commit = Callable[[list[Outcome], Mail | None], bool]
 SECURITY = {"smtp": "none", "smtp+tls": "starttls", "smtp+ssl": "ssl"}
@@ -111,12 +111,15 @@ class ApiWay:
 
     def send_all(self, mails: Iterable[Mail], commit: Commit) -> None:
         done: list[Outcome] = []
-        for mail in mails:
+        queue = Queue(mails)  # where the next cannot be had, the last is reported first
+        for mail in queue:
             if commit(done, mail):
                 done = [self._send(mail)]
             else:
                 done = []
         commit(done, None)
+        if queue.error is not None:
+            raise queue.error
 
     def _send(self, mail: Mail) -> Outcome:
         message = EmailMultiAlternatives(
