@@ -126,6 +126,7 @@ AUTH_USER_MODEL = "ops.User"
 # --- The way of the data: what looks at a batch of changes, in this order ------------------------------
 EVENT_PIPELINE = [
     "events.rollups.count",
+    "segments.stage.follow",
     "automation.entering.enter",
 ]
 
@@ -138,6 +139,8 @@ WORK_FEEDS = {
     "settled": ["enrollments", "changes"],
     "leases": ["mail", "settled"],
     "merges": ["changes"],
+    "segments": ["changes"],
+    "jobs": ["changes"],
 }
 WORKER_PROCESSES = environment.number("WORKER_PROCESSES", 2, most=64)
 Q_CLUSTER = {

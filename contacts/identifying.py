@@ -32,7 +32,11 @@ class Person(NamedTuple):
 
 
 def identify(
-    people: Iterable[Person], now: datetime, writing: Iterable[Id] = (), joins_users: bool = True
+    people: Iterable[Person],
+    now: datetime,
+    writing: Iterable[Id] = (),
+    joins_users: bool = True,
+    triggers: bool = True,
 ) -> dict[Id, int]:
     """The contact of every id, made where it is missing; a fixed number of queries, in one transaction.
 
@@ -56,7 +60,7 @@ def identify(
         if plan.is_done:
             return {id_: plan.owner[id_] for id_ in ids if id_ in plan.owner}
         if plan.missing:
-            _make({id_: plan.root(contact) for id_, contact in plan.missing.items()}, now)
+            _make({id_: plan.root(contact) for id_, contact in plan.missing.items()}, now, triggers)
         merging.merge(plan.merges, now)
     raise OperationalError("The ids of a batch change hands faster than they can be read.")
 
@@ -157,9 +161,13 @@ WITH wanted AS MATERIALIZED (
     SELECT kind, value, coalesce(fresh.id, wanted.contact), %s
     FROM wanted LEFT JOIN fresh USING (contact) ORDER BY kind, value
     ON CONFLICT (kind, value) DO NOTHING RETURNING contact_id
+), made AS (
+    INSERT INTO contacts_contact (id, attributes, timezone, is_test, fence, created_at, updated_at)
+    SELECT id, '{}', '', false, 0, %s, %s FROM fresh WHERE id IN (SELECT contact_id FROM won) ORDER BY id
+    RETURNING id
 )
-INSERT INTO contacts_contact (id, attributes, timezone, is_test, fence, created_at, updated_at)
-SELECT id, '{}', '', false, 0, %s, %s FROM fresh WHERE id IN (SELECT contact_id FROM won) ORDER BY id
+INSERT INTO contacts_change (contact_id, kind, names, triggers, parked_because, due_at)
+SELECT id, 'created', '[]', %s, '', %s FROM made ORDER BY id
 """
 
 
@@ -177,10 +185,10 @@ def _lock(contacts: Collection[int]) -> None:
             cursor.execute(_LOCK, [sorted(contacts)])
 
 
-def _make(missing: dict[Id, int], now: datetime) -> None:
+def _make(missing: dict[Id, int], now: datetime, triggers: bool) -> None:
     rows = ({"kind": kind, "value": value, "contact": contact} for (kind, value), contact in missing.items())
     with connection.cursor() as cursor:
-        cursor.execute(_MAKE, [_json(rows), now, now, now])
+        cursor.execute(_MAKE, [_json(rows), now, now, now, triggers, now])
 
 
 def _json(rows: Iterable[dict]) -> str:

@@ -201,6 +201,8 @@ class Change(models.Model):
         COMPANY = "company"
         CONSENT = "consent"
         MERGED = "merged"
+        CREATED = "created"
+        SEGMENTS = "segments"
 
     contact = models.ForeignKey(Contact, models.CASCADE, db_constraint=False, db_index=False, related_name="+")
     lane = GeneratedField(

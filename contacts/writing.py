@@ -76,7 +76,14 @@ def contact_for_user(user_id: str, now: datetime) -> tuple[int, bool]:
     owner = known.values_list("contact_id", flat=True).get()
     if owner != contact.pk:  # another request was faster
         contact.delete()
+    else:
+        announce_new([owner], now)
     return owner, owner == contact.pk
+
+
+def announce_new(contact_ids: Iterable[int], now: datetime) -> None:
+    """Tell the pipeline of contacts that were made: what is said of everybody is said of them, too."""
+    Change.objects.bulk_create(Change(contact_id=pk, kind=Change.Kind.CREATED, due_at=now) for pk in contact_ids)
 
 
 @transaction.atomic

@@ -68,9 +68,9 @@ def record(
     return _patiently(lambda: _Batch(source, items, now, triggers, trusted).record())
 
 
-def record_own(rows: Sequence[OwnEvent], now: datetime) -> int:
+def record_own(rows: Sequence[OwnEvent], now: datetime, triggers: bool = True) -> int:
     """Write events that the engine caused; returns how many are new. Too many hops: shown, not written."""
-    return _patiently(lambda: _record_own(rows, now))
+    return _patiently(lambda: _record_own(rows, now, triggers))
 
 
 def _patiently(work: Callable[[], T]) -> T:
@@ -119,7 +119,7 @@ class _Batch:
         tellers = [row for row in rows if row.traits or row.kind == "identify"]
         addresses = traits.address_ids((row.traits for row in tellers), self.now)
         writing = [row.person.id for row in tellers]
-        contacts = identifying.identify((row.person for row in rows), self.now, writing, self.trusted)
+        contacts = identifying.identify((row.person for row in rows), self.now, writing, self.trusted, self.triggers)
         notes = [(row.index, STRANGERS) for row in rows if _kept_apart(row, contacts)]
         told = [Telling(row.index, contacts[row.person.id], row.traits, row.occurred_at) for row in tellers]
         notes += traits.write(told, addresses, self.source.pk, self.now, self.triggers)
@@ -137,7 +137,7 @@ class _Batch:
         _show(self.source, [(reason, self.items[n]) for n, reason in [*self.rejected, *self.notes]], self.now)
 
 
-def _record_own(rows: Sequence[OwnEvent], now: datetime) -> int:
+def _record_own(rows: Sequence[OwnEvent], now: datetime, triggers: bool) -> int:
     source = Source.objects.get_or_create(name=OWN_SOURCE)[0]
     events, refused = [], []
     new = _take_keys(source, rows, now)
@@ -151,7 +151,7 @@ def _record_own(rows: Sequence[OwnEvent], now: datetime) -> int:
         except Unclean as fault:
             refused.append((str(fault), row))
     _show(source, refused, now)
-    _write(events, source, now, triggers=True, seen=False)
+    _write(events, source, now, triggers, seen=False)
     return len(events)
 
 

@@ -24,6 +24,7 @@ from lib.durations import in_words
 from ops.models import Heartbeat, Job, SiteSettings
 from ops.work import QUEUES, STALE_BEAT
 from reports.aside import ASIDE, Found
+from segments.models import Segment
 
 KEY = "reports.operations"
 KEPT_FOR = 10
@@ -177,6 +178,7 @@ _READERS: dict[str, Callable[[datetime], Counted]] = {
     "leases": _leases,
     "merges": lambda now: _first(Merge.objects.due(now)),
     "jobs": lambda now: _first(Job.objects.due(now)),
+    "segments": lambda now: _first(Segment.objects.due(now)),
 }
 
 

@@ -6,7 +6,16 @@ class SegmentsConfig(AppConfig):
     verbose_name = "Segments"
 
     def ready(self):
+        from contacts.merging import merge_steps
+        from ops import jobs, work
+        from segments import defining, flow, refreshing, sweeping, uniting
         from segments.field_leaf import FieldLeaf
         from segments.leaves import LEAVES
 
-        LEAVES.register(FieldLeaf.key, FieldLeaf())
+        for kind in (FieldLeaf(),):
+            LEAVES.register(kind.key, kind)
+        defining.USES.register("segments", defining.other_segments)
+        merge_steps.register("segments", uniting.unite)
+        jobs.register(refreshing.KIND, "Work out who is in a segment", refreshing.step)
+        work.register(work.Queue("segments", "Segments that time changes", sweeping.is_due, sweeping.sweep))
+        work.SWEEPS.register("segment flow", flow.compact)

@@ -3,21 +3,25 @@
 A tree is {"all": […]}, {"any": […]}, {"not": {…}} or a leaf; nothing, {} and {"all": []} mean everyone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.expressions import Combinable
 
 from segments.leaves import LEAVES, SUBJECTS, Problem, Scope, joined_path, kind_of
 from segments.sql import Sql, complement, joined
 
-__all__ = ["InvalidCondition", "Problem", "compiled", "matching", "paths", "sentence", "typed", "validate"]
+__all__ = [
+    "InvalidCondition", "Problem", "compiled", "leaves", "matching", "paths", "reads", "sentence", "turning", "typed",
+    "validate",
+]  # fmt: skip
 
 MAX_DEPTH, MAX_NODES, MAX_PROBLEMS = 20, 1_000, 50
 GROUPS = {"all": "AND", "any": "OR", "not": ""}
+CONTACT = F("pk")  # the contact's own key, where contacts are asked
 Tree = dict[str, Any] | None
 
 
@@ -34,12 +38,15 @@ def validate(tree: object, subject: str, event_type: str | None = None) -> list[
     return _checked(tree, Scope(SUBJECTS[subject], event_type=event_type, asks_database=True))
 
 
-def compiled(tree: Tree, subject: str, now: datetime, event_type: str | None = None) -> Combinable:
+def compiled(
+    tree: Tree, subject: str, now: datetime, event_type: str | None = None, only: Collection[int] | None = None
+) -> Combinable:
     """The tree as an expression for `filter()`, `When()` or `annotate()`; raises InvalidCondition.
 
     Dates are compared with `now`, days are those of its time zone. The complement is `~compiled(…)`.
+    Where the question is about some contacts only, `only` spares reading everybody's events.
     """
-    scope = Scope(SUBJECTS[subject], now, event_type)
+    scope = Scope(SUBJECTS[subject], now, event_type, only=only)
     if problems := _checked(tree, scope):
         raise InvalidCondition(problems)
     return _expression(tree, scope)
@@ -61,6 +68,35 @@ def sentence(tree: Tree, subject: str, event_type: str | None = None) -> str:
 def paths(tree: Tree) -> list[str]:
     """The fields that a tree reads, each once, in their order."""
     return list(dict.fromkeys(path for leaf in _leaves(tree) for path in LEAVES[_key(leaf)].paths(leaf)))
+
+
+def reads(tree: Tree, subject: str) -> set[str]:
+    """What must be written for the tree's answer to change (segments.reading); of a tree without problems."""
+    scope = Scope(SUBJECTS[subject])
+    return {token for leaf in _leaves(tree) for token in LEAVES[_key(leaf)].reads(leaf, scope)}
+
+
+def turning(tree: Tree, since: datetime, now: datetime) -> list[QuerySet]:
+    """Contact ids, in querysets, of those who may be in or out since `since` because time has passed."""
+    scope = Scope(SUBJECTS["contact"], now)
+    return [rows for leaf in _leaves(tree) for rows in LEAVES[_key(leaf)].turns(leaf, scope, since)]
+
+
+def turns_at_midnight(tree: Tree) -> bool:
+    scope = Scope(SUBJECTS["contact"])
+    return any(LEAVES[_key(leaf)].turns_at_midnight(leaf, scope) for leaf in _leaves(tree))
+
+
+def vanished(tree: Tree, subject: str) -> list[str]:
+    """What a saved tree names that is not there any more, a sentence each."""
+    scope = Scope(SUBJECTS[subject], asks_database=True)
+    found = (sentence for leaf in _leaves(tree) for sentence in LEAVES[_key(leaf)].vanished(leaf, scope))
+    return list(dict.fromkeys(found))
+
+
+def leaves(tree: Tree) -> list[dict[str, Any]]:
+    """The leaves of a tree, in their order."""
+    return list(_leaves(tree))
 
 
 def typed(tree: Tree, subject: str, event_type: str | None = None) -> Tree:
@@ -161,7 +197,7 @@ def _leaves(node: Any, depth: int = 0) -> Iterator[dict]:
     """Every leaf; what is no condition, or too deep to be one, is passed over."""
     if not isinstance(node, dict) or depth > MAX_DEPTH:
         return
-    for word in GROUPS.keys() & node.keys():
+    for word in [word for word in GROUPS if word in node]:
         children = node[word] if isinstance(node[word], list) else [node[word]]
         for child in children:
             yield from _leaves(child, depth + 1)

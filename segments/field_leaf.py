@@ -53,6 +53,9 @@ class FieldLeaf(LeafKind):
     def paths(self, leaf: dict[str, Any]) -> list[str]:
         return [leaf["field"]] if isinstance(leaf["field"], str) else []
 
+    def reads(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
+        yield from found(leaf["field"], scope).reads
+
     def typed(self, leaf: dict[str, Any], scope: Scope) -> dict[str, Any]:
         field = found(leaf["field"], scope)
         return {"type": field.type, **leaf} if isinstance(field, JsonField) and field.type else leaf

@@ -34,6 +34,7 @@ class Field:
     path: str
     type: str
     source: Callable[[str], Combinable] | None = None
+    reads: tuple[str, ...] = ()  # what must be written for it to change: segments.reading
 
     def expression(self, scope: Scope, type_: str) -> Combinable:
         if self.source:
@@ -51,6 +52,10 @@ class JsonField:
     label: str
     keys: tuple[str, ...]
     type: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return () if self.key.startswith("event.") else (f"attribute:{self.keys[0]}",)
 
     def expression(self, scope: Scope, type_: str) -> Combinable:
         subject, from_event = scope.subject, self.key.startswith("event.")
@@ -72,14 +77,15 @@ def register(*fields: Field) -> None:
         FIELDS.register(field.key, field)
 
 
+NAMES = ("attribute:name", "attribute:first_name", "attribute:last_name")
 register(
-    Field("contact.email", "their e-mail address", "address__email", "text"),
-    Field("contact.name", "their name", "name", "text"),
-    Field("contact.timezone", "their time zone", "timezone", "text"),
-    Field("contact.tags", "their tags", "tags", "list", _tags),
+    Field("contact.email", "their e-mail address", "address__email", "text", reads=("email",)),
+    Field("contact.name", "their name", "name", "text", reads=NAMES),
+    Field("contact.timezone", "their time zone", "timezone", "text", reads=("timezone",)),
+    Field("contact.tags", "their tags", "tags", "list", _tags, reads=("tags",)),
     Field("contact.created_at", "the day they became known", "created_at", "date"),
-    Field("contact.last_seen_at", "the day they were last seen", "last_seen_at", "date"),
-    Field("contact.is_test", "being a test contact", "is_test", "boolean"),
+    Field("contact.last_seen_at", "the day they were last seen", "last_seen_at", "date", reads=("seen",)),
+    Field("contact.is_test", "being a test contact", "is_test", "boolean", reads=("is_test",)),
     Field("event.type", "the event", "type", "text"),
     Field("event.occurred_at", "the time of the event", "occurred_at", "date"),
 )

@@ -1,10 +1,11 @@
 """What a leaf of a condition is: the parts that every kind of leaf shares, and the registry of the kinds."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import F, QuerySet
 from django.db.models.expressions import Combinable
 
 from lib.registry import Registry
@@ -47,6 +48,12 @@ class Scope:
     now: datetime = AT_ANY_TIME
     event_type: str | None = None
     asks_database: bool = False  # may a check ask PostgreSQL, as that of a pattern does?
+    only: Collection[int] | None = None  # the contacts that are asked about, so that a leaf reads theirs alone
+
+    @property
+    def contact_id(self) -> F:
+        """The column that names the contact, for leaves that look into other tables."""
+        return F(f"{self.subject.contact}pk")
 
     @property
     def zone(self) -> str:
@@ -82,6 +89,28 @@ class LeafKind:
     def typed(self, leaf: dict[str, Any], scope: Scope) -> dict[str, Any]:
         """The leaf with everything written into it that else would have to be looked up."""
         return leaf
+
+    def reads(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
+        """What must be written for the leaf's answer to change, in the words of segments.reading."""
+        raise NotImplementedError
+
+    def turns(self, leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[QuerySet]:
+        """Ids of contacts whose answer may have turned between `since` and `scope.now` by the passing of time
+        alone (more of them do no harm), found by what crossed the edge of a window."""
+        yield from ()
+
+    def turns_at_midnight(self, leaf: dict[str, Any], scope: Scope) -> bool:
+        """Does the answer follow the calendar, so that everybody is asked again when a day begins?"""
+        return False
+
+    def seen(self, leaf: dict[str, Any], scope: Scope) -> Combinable | None:
+        """The value that the answer rests on, as jsonb, for “why is she in?”; None: nothing to show."""
+        return None
+
+    def vanished(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
+        """What a saved leaf names that is not there any more, in one sentence each. (`problems` says what is wrong
+        whatever the data; a vanished name matches nobody, which is no error.)"""
+        yield from ()
 
 
 LEAVES: Registry[LeafKind] = Registry("kind of condition")

@@ -1,8 +1,9 @@
 """Expressions from SQL of our own, with named places for everything that comes from elsewhere."""
 
 import re
+from collections.abc import Iterable
 
-from django.db.models import BooleanField, Func
+from django.db.models import BooleanField, Func, Value
 from django.db.models.expressions import Combinable
 
 _place = re.compile(r"\{(\w+)\}")
@@ -48,3 +49,13 @@ def joined(word: str, parts: list[Combinable]) -> Combinable:
 def complement(part: Combinable) -> Sql:
     """Everyone for whom `part` is not true: also those of whom it cannot be said."""
     return Sql("(({part}) IS NOT TRUE)", part=part)
+
+
+def among(column: Combinable, ids: Iterable[int]) -> Sql:
+    """`column` is one of the ids; one parameter, however many they are."""
+    return Sql("({c} = ANY({ids}::bigint[]))", c=column, ids=Value(array(ids)))
+
+
+def array(ids: Iterable[int]) -> str:
+    """Ids as PostgreSQL writes an array: a text is adapted a hundred times faster than a list."""
+    return f"{{{','.join(map(str, ids))}}}"

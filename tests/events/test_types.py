@@ -37,6 +37,8 @@ CATALOGUE = [
     "email.complained",
     "email.unsubscribed",
     "push.opened",
+    "segment.entered",
+    "segment.left",
 ]
 
 
