@@ -69,10 +69,29 @@ def save(segment: Segment, user, now: datetime) -> Segment:
         segment.revision = before.revision + changed
     if changed:
         _work_out(segment, now)
-    segment.save()
+    # What the engine keeps beside these may have moved on since the form was opened.
+    segment.save(update_fields=None if before is None else [*WORDS, *(WORKED_OUT if changed else [])])
     if changed:
         refreshing.start(segment, Cause.DEFINITION, user, now)
     return segment
+
+
+@transaction.atomic
+def refresh(segment: Segment, user, now: datetime) -> None:
+    """Ask everybody again by the rules as they are, also where they could not be evaluated before. Raises Refused."""
+    if found := problems(segment, segment.condition):
+        raise Refused(found[0].sentence, found)
+    segment = Segment.objects.dynamic().select_for_update(no_key=True).get(pk=segment.pk)
+    if segment.fault:
+        _work_out(segment, now)
+        segment.save(update_fields=WORKED_OUT)
+    refreshing.start(segment, Cause.TIME, user, now)
+
+
+WORDS = ["name", "description", "edited_at"]
+WORKED_OUT = [
+    "condition", "revision", "reads", "turns", "turns_at_midnight", "swept_at", "due_at", "fault",
+]  # fmt: skip
 
 
 def _work_out(segment: Segment, now: datetime) -> None:

@@ -50,7 +50,7 @@ def step(job: Job, now: datetime) -> bool:
     """One batch of a refresh job: the barrier, the comparison, then some thousand contacts each."""
     segment = Segment.objects.dynamic().filter(pk=job.arguments["segment"]).first()
     if segment is None or segment.revision != job.arguments["revision"]:
-        job.result = "Its rules were changed again, so a newer refresh does the work."
+        job.result = "Its rules were changed again, so a newer job does the work."
         return True
     at = job.cursor.get("at", "barrier")
     if at == "barrier":
@@ -60,7 +60,7 @@ def step(job: Job, now: datetime) -> bool:
         job.total = _compare(segment, now)
         job.cursor = {"at": "settle"}
     else:
-        job.done += _settle(segment, job, now)
+        job.done = min(job.done + _settle(segment, job, now), job.total or 0)
     if job.cursor["at"] == "settle" and job.done >= (job.total or 0):
         _finish(segment, job, now)
         return True
@@ -99,4 +99,5 @@ def _finish(segment: Segment, job: Job, now: datetime) -> None:
     Segment.objects.filter(pk=segment.pk, revision=segment.revision).update(
         refreshed_revision=segment.revision, refreshed_at=now
     )
-    job.result = f"{job.total or 0:,} people entered or left." if job.total else "Nobody entered or left."
+    who = {0: "Nobody", 1: "1 person"}.get(job.total or 0, f"{job.total:,} people")
+    job.result = f"{who} entered or left."

@@ -44,7 +44,7 @@ def test_a_new_segment_takes_in_who_matches_and_starts_nothing():
     assert those_in(segment) == {pro.pk} and size(segment) == 1 and free.pk
     assert kinds_of_events() == []
     segment.refresh_from_db()
-    assert segment.is_settled and segment.refreshed_at == NOW and segment.refresh.result == "1 people entered or left."
+    assert segment.is_settled and segment.refreshed_at == NOW and segment.refresh.result == "1 person entered or left."
 
 
 def test_a_write_moves_only_who_it_concerns_and_says_so():
@@ -103,3 +103,32 @@ def test_flow_is_made_one_row_a_day():
     compact(NOW)
     assert Flow.objects.count() == 1 and size(segment) == 2
     assert sizes(segment, NOW.date(), NOW.date()) == [(NOW.date(), 2)]
+
+
+def test_a_form_that_was_open_for_long_does_not_undo_what_the_engine_did():
+    segment = made()
+    stale = Segment.objects.get(pk=segment.pk)
+    Segment.objects.filter(pk=segment.pk).update(refreshed_revision=0, swept_at=None)
+    stale.name = "Professionals"
+    defining.save(stale, None, NOW)
+    stale.refresh_from_db()
+    assert (stale.name, stale.refreshed_revision, stale.swept_at) == ("Professionals", 0, None)
+
+
+def test_rules_that_could_not_be_evaluated_are_asked_again_on_demand():
+    segment = made()
+    pro = ContactFactory(attributes={"plan": "pro"})
+    Segment.objects.filter(pk=segment.pk).update(fault="An operator had gone.")
+    writing.set_attributes([pro.pk], {"colour": "red"}, NOW)
+    settle()
+    assert those_in(segment) == set()
+    defining.refresh(segment, None, NOW)
+    settle()
+    assert those_in(segment) == {pro.pk}
+
+
+def test_segments_cannot_refer_to_each_other_in_a_circle():
+    one, other = made("One"), made("Other", {"field": "contact.plan", "op": "is set"})
+    Segment.objects.filter(pk=other.pk).update(reads=[f"segment:{one.pk}"])
+    Segment.objects.filter(pk=one.pk).update(reads=[f"segment:{other.pk}"])
+    assert defining._circle(one, {f"segment:{other.pk}"}) == ["One", "Other", "One"]
