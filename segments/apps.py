@@ -8,12 +8,13 @@ class SegmentsConfig(AppConfig):
     def ready(self):
         from contacts.merging import merge_steps
         from ops import jobs, work
-        from segments import defining, flow, refreshing, sweeping, uniting
+        from segments import catalogue, defining, flow, refreshing, sweeping, uniting
         from segments.field_leaf import FieldLeaf
         from segments.leaves import LEAVES
 
         for kind in (FieldLeaf(),):
             LEAVES.register(kind.key, kind)
+        catalogue.register()
         defining.USES.register("segments", defining.other_segments)
         merge_steps.register("segments", uniting.unite)
         jobs.register(refreshing.KIND, "Work out who is in a segment", refreshing.step)
