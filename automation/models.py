@@ -35,8 +35,8 @@ class Enrollment(models.Model):
     INSIDE = ["active", "held", "parked"]
 
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="enrollments")
-    contact = models.ForeignKey(Contact, models.CASCADE, related_name="enrollments")
-    version = models.ForeignKey(Version, models.PROTECT, related_name="+")
+    contact = models.ForeignKey(Contact, models.CASCADE, db_index=False, related_name="enrollments")
+    version = models.ForeignKey(Version, models.PROTECT, db_index=False, related_name="+")
     entry_key = models.CharField(max_length=255, blank=True)
     once = models.BooleanField(default=False, help_text="The campaign took each (contact, key) in once only.")
     arm = models.CharField(max_length=20, blank=True, help_text="“holdout” for those who get nothing.")
@@ -92,8 +92,8 @@ class Enrollment(models.Model):
 class Visit(models.Model):
     """One step of one enrollment: what was decided, from which values, and why."""
 
-    enrollment = models.ForeignKey(Enrollment, models.CASCADE, related_name="visits")
-    version = models.ForeignKey(Version, models.PROTECT, related_name="+")
+    enrollment = models.ForeignKey(Enrollment, models.CASCADE, db_index=False, related_name="visits")
+    version = models.ForeignKey(Version, models.PROTECT, db_index=False, related_name="+")
     step_uid = models.CharField(max_length=40)
     kind = models.CharField(max_length=40)
     occurrence = models.PositiveSmallIntegerField(default=1)

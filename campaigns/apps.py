@@ -10,14 +10,14 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self):
-        from campaigns import catcher, claiming, merging, panels, sending, settling
+        from campaigns import announcing, catcher, claiming, merging, panels, sending
         from contacts.merging import merge_steps
         from ops import work
 
         panels.register()
         merge_steps.register("messages", merging.move)
         work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))
-        work.register(work.Queue("settled", "Settled mail", settling.is_due, settling.announce))
+        work.register(work.Queue("settled", "Settled mail", announcing.is_due, announcing.announce))
         work.register(work.Queue("leases", "Mail of dead workers", claiming.has_lost, claiming.take_back))
         work.SWEEPS.register("caught mail", catcher.forget_old)
         post_migrate.connect(install_starters, sender=self)

@@ -23,7 +23,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 
-from campaigns import doors, settling
+from campaigns import answers, doors, settling
 from campaigns.claiming import LEASE_SECONDS, claim, give_back, renew
 from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
@@ -118,8 +118,8 @@ class Batch:
 
     def __init__(self, messages: Sequence[Message], transport: Transport, now: datetime):
         self.claimed, self.messages, self.transport, self.now = messages, list(messages), transport, now
-        self.settled_here: list[settling.Result] = []
-        self.unheard: list[settling.Result] = []
+        self.settled_here: list[answers.Result] = []
+        self.unheard: list[answers.Result] = []
         self.said: dict[UUID, RenderedEmail] = {}
         self.verdicts: dict[UUID, consent.Verdict] = {}
         self.began = self.renewed = time.monotonic()
@@ -148,16 +148,16 @@ class Batch:
 
     def _settle_what_may_not_go(self) -> None:
         """Early, so that nothing is rendered in vain; it is asked again under the lock, just before the dot."""
-        results = [settling.withdrawn(message) for message in self._withdrawn()]
+        results = [answers.withdrawn(message) for message in self._withdrawn()]
         self._settle(results)
         self.verdicts = {message.pk: verdict for message, verdict in self._verdicts(self.messages)}
         results = [
-            settling.refused(message, self.verdicts[message.pk], self.now)
+            answers.refused(message, self.verdicts[message.pk], self.now)
             for message in self.messages
             if not self.verdicts[message.pk].allowed
         ]
         results += [
-            settling.too_late(message, self.now)
+            answers.too_late(message, self.now)
             for message in self.messages
             if self.verdicts[message.pk].allowed and message.stale_after and self.now > message.stale_after
         ]
@@ -169,7 +169,7 @@ class Batch:
         archived = Campaign.State.ARCHIVED
         return [one for one in self.messages if one.pk in gone or (one.campaign and one.campaign.state == archived)]
 
-    def _settle(self, results: list[settling.Result]) -> None:
+    def _settle(self, results: list[answers.Result]) -> None:
         """Write results of messages that never leave."""
         settling.settle(results, self.now)
         gone = {result.message.pk for result in results}
@@ -200,7 +200,7 @@ class Batch:
             try:
                 rendered = render(message, self.tags.get(message.contact_id, []), self.site, self.now)
             except (RenderFailed, Aborted) as fault:
-                self.settled_here.append(settling.not_written(message, fault))
+                self.settled_here.append(answers.not_written(message, fault))
                 continue
             message.message_id = message.message_id or message_id(message, self.site)
             message.links = rendered.links
@@ -210,12 +210,12 @@ class Batch:
     def _commit(self, outcomes: list[Outcome], following: Mail | None) -> bool:
         """Record what happened and mark the next message as being sent, in one statement."""
         message: Message | None = following.ref if following else None
-        results = [settling.result_of(outcome, self.now) for outcome in outcomes] + self.settled_here
+        results = [answers.result_of(outcome, self.now) for outcome in outcomes] + self.settled_here
         self.settled_here = []
         if not results and message is None:
             return False
         # Until the database has said yes. No dot follows where it does not, so that mail has not gone.
-        self.unheard = results + ([settling.Result(message, Message.State.QUEUED, due_at=self.now)] if message else [])
+        self.unheard = results + ([answers.Result(message, Message.State.QUEUED, due_at=self.now)] if message else [])
         if message:
             marked = self._mark(message, results)
         else:
@@ -226,7 +226,7 @@ class Batch:
         self._renew()
         return marked
 
-    def _mark(self, message: Message, results: list[settling.Result]) -> bool:
+    def _mark(self, message: Message, results: list[answers.Result]) -> bool:
         """The compare-and-set, and the results with it; False where the message must not go.
 
         The verdict found at the claim holds as long as the address's fence stands. Where it does not, consent
@@ -240,7 +240,7 @@ class Batch:
             [(_, verdict)] = self._verdicts([message])
             if verdict.allowed:
                 return settling.mark_sending(message, verdict, LEASE_SECONDS)
-            settling.settle([settling.refused(message, verdict, self.now)], self.now)
+            settling.settle([answers.refused(message, verdict, self.now)], self.now)
             return False
 
     def _renew(self) -> None:

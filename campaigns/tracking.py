@@ -13,10 +13,10 @@ from uuid import UUID
 from django.db import transaction
 
 from campaigns import machines
+from campaigns.announcing import about
 from campaigns.links import WEB, cleaned, scheme
 from campaigns.models import Message, TrackingHit
 from campaigns.rendering import tracked
-from campaigns.settling import about
 from events import recording
 from ops.models import SiteSettings
 

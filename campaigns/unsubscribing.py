@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from campaigns.announcing import about
 from campaigns.models import Message
-from campaigns.settling import about
 from campaigns.tracking import Visitor
 from contacts import consent
 from contacts.models import Address

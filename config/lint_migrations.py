@@ -13,7 +13,8 @@ import django
 from lib.postgres import database_url
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST_RELEASE = ["0003_partition_events"]  # makes a new table of an empty one, before anybody ran Dripline
+# Before anybody ran Dripline: one makes a new table of an empty one, one makes the same key unique by another index.
+FIRST_RELEASE = ["0003_partition_events", "0003_keep_fewer_indexes"]
 
 
 def main() -> int:

@@ -10,9 +10,9 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from campaigns import claiming, sending, settling
+from campaigns.answers import Result
 from campaigns.claiming import claim, take_back
 from campaigns.models import Message
-from campaigns.settling import Result
 from contacts import consent
 from tests.connections import cut_others
 from tests.factories import NOW, CampaignFactory, MessageFactory

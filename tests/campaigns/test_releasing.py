@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from campaigns import releasing, sending, settling
+from campaigns import announcing, releasing, sending
 from campaigns.models import Campaign, Message
 from events.models import Event
 from tests.factories import NOW, CampaignFactory, MessageFactory, UserFactory
@@ -49,7 +49,7 @@ def _become(message: Message, **fields) -> Message:
 
 def work(now):
     sending.send_due(now)
-    settling.announce(now)
+    announcing.announce(now)
 
 
 def every():

@@ -1,0 +1,64 @@
+"""Telling the engine and the events of settled messages, once each."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from campaigns import doors
+from campaigns.models import Message
+from events import recording
+
+ANNOUNCE = 1000
+
+
+def is_due(now: datetime) -> bool:
+    return _unannounced().filter(settled_at__lte=now).exists()
+
+
+def _unannounced():
+    return Message.objects.filter(announced=False, settled_at__isnull=False)
+
+
+def announce(now: datetime) -> int:
+    """Tell the engine of settled messages and record `email.sent` and the like, once each, in one transaction."""
+    with transaction.atomic():
+        messages = list(
+            _unannounced()
+            .select_for_update(skip_locked=True, of=("self",))
+            .prefetch_related("template")
+            .order_by("settled_at")[:ANNOUNCE]
+        )
+        if not messages:
+            return 0
+        for listener in doors.on_settled:
+            listener(messages, now)
+        recording.record_own(
+            [_event(m, now) for m in messages if m.purpose != Message.Purpose.TEST and m.outcome in _EVENTS], now
+        )
+        Message.objects.filter(pk__in=[message.pk for message in messages]).update(announced=True)
+    return len(messages)
+
+
+_EVENTS = {Message.Outcome.SENT: "email.sent", Message.Outcome.BOUNCED: "email.bounced"}
+
+
+def _event(message: Message, now: datetime) -> recording.OwnEvent:
+    return recording.OwnEvent(
+        contact_id=message.contact_id,
+        type=_EVENTS[Message.Outcome(message.outcome)],
+        properties=about(message),
+        hops=message.hops + 1,
+        key=f"{message.outcome}:{message.pk}",
+        occurred_at=message.settled_at or now,
+    )
+
+
+def about(message: Message) -> dict:
+    """What every event about a message says of it."""
+    return {
+        "campaign": message.campaign_id,
+        "step": message.step_uid,
+        "template": message.template_id,
+        "template_name": message.template.name,
+        "message": str(message.pk),
+    }

@@ -1,0 +1,84 @@
+"""Several connections to mail servers, one statement: what their threads have to write at a time is written at once.
+
+A statement costs more than a row in it, and a commit waits for the disk. Nobody waits for others to come: whoever
+finds nobody writing writes, and those who come meanwhile are written by the next.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Condition
+from uuid import UUID
+
+from django.db import DatabaseError
+
+
+@dataclass(eq=False)
+class Part:
+    """What one thread has to write: outcomes, and the mark of its next message."""
+
+    marks: list[dict]
+    results: list[dict]
+    written: set[UUID] = field(default_factory=set)
+    fault: BaseException | None = None
+    done: bool = False
+
+
+class Together:
+    """`write(parts)` writes all of them or, when it fails, none; it returns the ids that were written."""
+
+    def __init__(self, write: Callable[[Sequence[Part]], set[UUID]]):
+        self._write = write
+        self._turn = Condition()
+        self._waiting: list[Part] = []
+        self._writing = False
+
+    def write(self, part: Part) -> set[UUID]:
+        """Have the part written, by this thread or another; raises what its writing raised."""
+        with self._turn:
+            self._waiting.append(part)
+            while self._writing and not part.done:
+                self._turn.wait()
+            parts: list[Part] = []
+            if not part.done:
+                self._writing = True
+                parts, self._waiting = self._waiting, []
+        if parts:
+            self._lead(parts)
+        if part.fault:
+            raise part.fault
+        return part.written
+
+    def _lead(self, parts: list[Part]) -> None:
+        try:
+            self._write_all(parts)
+        finally:
+            with self._turn:
+                self._writing = False
+                for part in parts:
+                    part.done = True
+                self._turn.notify_all()
+
+    def _write_all(self, parts: Sequence[Part]) -> None:
+        try:
+            written = self._write(parts)
+        except DatabaseError as fault:
+            if len(parts) > 1 and _was_refused(fault):  # one of them is to blame: the others shall not suffer
+                for part in parts:
+                    self._write_all([part])
+            else:
+                _blame(parts, fault)
+        except BaseException as fault:
+            _blame(parts, fault)
+        else:
+            for part in parts:
+                part.written = written
+
+
+def _was_refused(fault: DatabaseError) -> bool:
+    """The database itself said no, so that nothing was written; a connection that broke says nothing."""
+    return bool(getattr(fault.__cause__, "sqlstate", None))
+
+
+def _blame(parts: Sequence[Part], fault: BaseException) -> None:
+    for part in parts:
+        part.fault = fault
