@@ -7,6 +7,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce, Concat, Lower, Mod, Trim
 
 from contacts.consent_models import ConsentRecord, Subscription, Suppression, Topic  # noqa: F401  found by Django here
+from contacts.import_models import Import, ImportPart  # noqa: F401  found by Django here
 from lib import clock
 from lib.due import DueQuerySet
 from ops.models import Source

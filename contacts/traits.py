@@ -65,7 +65,7 @@ def write(
         for contact, kept in after.items()
         if names[contact] or not kept.last_seen_at or seen[contact] - kept.last_seen_at > SEEN_STEP
     ]
-    _save(rows, source_id, now, triggers)
+    save(rows, source_id, now, triggers)
     return notes
 
 
@@ -148,7 +148,8 @@ SELECT id, 'attributes', names, %s, %s, '', %s FROM told WHERE names <> '[]' ORD
 """
 
 
-def _save(rows: list[dict[str, Any]], source_id: int, now: datetime, triggers: bool) -> None:
+def save(rows: list[dict[str, Any]], source_id: int | None, now: datetime, triggers: bool) -> None:
+    """Write locked contacts: id, attributes, address_id, timezone, last_seen_at, and the `names` of what is new."""
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(_SAVE, [msgspec.json.encode(rows).decode(), now, source_id, triggers, now])

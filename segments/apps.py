@@ -6,9 +6,10 @@ class SegmentsConfig(AppConfig):
     verbose_name = "Segments"
 
     def ready(self):
+        from contacts.importing import DESTINATIONS
         from contacts.merging import merge_steps
         from ops import jobs, work
-        from segments import catalogue, defining, flow, refreshing, sweeping, uniting
+        from segments import catalogue, defining, flow, importing, refreshing, sweeping, uniting
         from segments.field_leaf import FieldLeaf
         from segments.leaves import LEAVES
 
@@ -20,3 +21,4 @@ class SegmentsConfig(AppConfig):
         jobs.register(refreshing.KIND, "Work out who is in a segment", refreshing.step)
         work.register(work.Queue("segments", "Segments that time changes", sweeping.is_due, sweeping.sweep))
         work.SWEEPS.register("segment flow", flow.compact)
+        DESTINATIONS.register("segment", importing.destination)
