@@ -12,6 +12,7 @@ _audience = [
 _history = ["campaigns.message", "campaigns.messagebody", "automation.enrollment", "automation.visit"]
 _events = ["events.event", "events.eventtyperow"]
 _drafts = ["campaigns.campaign", "campaigns.emailtemplate"]
+_segments = ["segments.segment"]
 
 
 def _allow(actions, models) -> set[str]:
@@ -20,7 +21,8 @@ def _allow(actions, models) -> set[str]:
 
 
 _marketer = (
-    _allow(WORK, _drafts)
+    _allow((*WORK, "delete"), _segments)
+    | _allow(WORK, _drafts)
     | _allow(VIEW, [*_audience, *_history, *_events, "campaigns.version", "campaigns.step", "campaigns.edge"])
     | _allow(VIEW, ["campaigns.caughtmail", "automation.assignment", "automation.refusal", "ops.job"])
     | {"campaigns.delete_emailtemplate", "campaigns.send_test", "contacts.add_contact", "contacts.change_contact"}
@@ -36,8 +38,9 @@ _engineer = (
 # A role's permissions by name; "view_*" means view everything of our own apps but the keys to the house.
 ROLES: dict[str, set[str]] = {
     "Marketer": _marketer,
-    # A topic says to whom may be written at all, so it is the publisher's.
-    "Publisher": _marketer | {"campaigns.publish_campaign", "contacts.add_topic", "contacts.change_topic"},
+    # A topic says to whom may be written at all, so it is the publisher's; so are files of personal data.
+    "Publisher": _marketer
+    | {"campaigns.publish_campaign", "contacts.add_topic", "contacts.change_topic", "segments.export_segment"},
     "Analyst": {"view_*"},
     "Engineer": _engineer,
 }

@@ -1,5 +1,6 @@
 """Defining segments: what a condition reads is worked out when it is saved, and who is in it right after."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from segments.models import Segment
 
 SUBJECT = "contact"
 
-# Apps above register `places(segment) -> [(what, url)]`: where a segment is used, in words.
+# Apps above register `places(ids) -> {id: [(what, url)]}`: where segments are used, in words.
 USES: Registry = Registry("use of segments")
 
 
@@ -103,9 +104,21 @@ def _work_out(segment: Segment, now: datetime) -> None:
     segment.fault = ""
 
 
+Places = dict[int, list[tuple[str, str]]]
+
+
+def uses_of(ids: Collection[int]) -> Places:
+    """Where segments are used, by their id: (what, in words; the address of its page)."""
+    found: Places = {}
+    for places in USES:
+        for pk, its in places(ids).items():
+            found.setdefault(pk, []).extend(its)
+    return found
+
+
 def uses(segment: Segment) -> list[tuple[str, str]]:
     """Where a segment is used: (what, in words; the address of its page)."""
-    return [place for places in USES for place in places(segment)]
+    return uses_of([segment.pk]).get(segment.pk, [])
 
 
 @transaction.atomic
@@ -116,7 +129,12 @@ def delete(segment: Segment) -> None:
     segment.delete()
 
 
-def other_segments(segment: Segment) -> list[tuple[str, str]]:
+def other_segments(ids: Collection[int]) -> Places:
     """A use of segments: the conditions of other segments."""
-    readers = Segment.objects.filter(reads__contains=[f"segment:{segment.pk}"]).exclude(pk=segment.pk)
-    return [(f"the segment “{reader}”", reader.get_absolute_url()) for reader in readers]
+    tokens, found = {f"segment:{pk}": pk for pk in ids}, Places()
+    for reader in Segment.objects.filter(reads__overlap=[*tokens]):
+        for token in tokens.keys() & set(reader.reads):
+            if tokens[token] != reader.pk:
+                place = f"the segment “{reader}”", reader.get_absolute_url()
+                found.setdefault(tokens[token], []).append(place)
+    return found

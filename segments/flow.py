@@ -41,3 +41,11 @@ def sizes(segment: Segment, since: date, until: date) -> list[tuple[date, int]]:
         size += days.get(day, 0)
         found.append((day, size))
     return found
+
+
+def moves(segment: Segment, since: date, until: date) -> list[tuple[date, int, int]]:
+    """How many entered and how many left on each day."""
+    rows = Flow.objects.filter(segment=segment, day__range=(since, until)).order_by().values("day")
+    by_day = {row["day"]: row for row in rows.annotate(came=Sum("entered"), went=Sum("gone"))}
+    days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
+    return [(day, by_day[day]["came"], by_day[day]["went"]) if day in by_day else (day, 0, 0) for day in days]

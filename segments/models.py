@@ -29,6 +29,12 @@ class SegmentQuerySet(DueQuerySet):
         sums = net.annotate(net=Sum(F("entered") - F("gone"))).values("net")
         return self.annotate(size=models.functions.Coalesce(models.Subquery(sums), 0))
 
+    def with_growth(self, since):
+        """`growth`: by how many they grew, or shrank, from that day on."""
+        net = Flow.objects.filter(segment=models.OuterRef("pk"), day__gte=since).order_by().values("segment")
+        sums = net.annotate(net=Sum(F("entered") - F("gone"))).values("net")
+        return self.annotate(growth=models.functions.Coalesce(models.Subquery(sums), 0))
+
 
 class Segment(models.Model):
     """Contacts that a condition describes (dynamic), or that were put there (static).

@@ -17,6 +17,8 @@ from events.recording import record
 from lib import clock
 from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, Source, User
+from segments import defining
+from segments.models import Segment
 from tests import factories
 
 RAW = b"Subject: Hello\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>"
@@ -76,6 +78,7 @@ def rows(source, tell):
         "contacts_company": Company.objects.create(key="acme"),
         "contacts_tag": Tag.objects.create(name="lead"),
         "contacts_topic": factories.TopicFactory(),
+        "segments_segment": defining.save(Segment(name="Everyone"), None, now),
         "events_event": Event.objects.get(type="Rocket Launched"),
         "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),
         "events_rejectedevent": RejectedEvent.objects.create(source=source, reason="No name.", payload="{}"),

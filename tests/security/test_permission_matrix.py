@@ -21,6 +21,7 @@ PAGES = {
     "contacts_tag": (READERS, NONE, NONE, NONE),
     "contacts_address": (READERS, NONE, NONE, NONE),
     "contacts_topic": (READERS, PUBLISHER, PUBLISHER, NONE),
+    "segments_segment": (READERS, WRITERS, READERS, WRITERS),  # its page only shows
     "events_event": (READERS | ENGINEER, NONE, NONE, NONE),
     "events_eventtyperow": (READERS | ENGINEER, NONE, ENGINEER, NONE),
     "events_rejectedevent": ({"Analyst", "Engineer"}, NONE, NONE, NONE),
@@ -51,6 +52,9 @@ OTHERS = {
     **dict.fromkeys(["contacts_contact_tags", "contacts_contact_test"], (WRITERS, WRITERS)),
     **dict.fromkeys(["contacts_address_unsubscribe", "contacts_address_resubscribe"], (WRITERS, WRITERS)),
     **dict.fromkeys(["contacts_address_block", "contacts_address_unblock"], (WRITERS, WRITERS)),
+    "segments_segment_edit": (WRITERS, WRITERS),
+    "segments_segment_now": (READERS, NONE),
+    **dict.fromkeys(["segments_segment_refresh", "segments_segment_stop"], (NONE, WRITERS)),
     "events_eventtyperow_adopt": (ENGINEER, ENGINEER),
     **dict.fromkeys(["campaigns_campaign_activate", "campaigns_campaign_publish"], (PUBLISHER, PUBLISHER)),
     **dict.fromkeys(["campaigns_campaign_pause", "campaigns_campaign_resume"], (PUBLISHER, PUBLISHER)),
