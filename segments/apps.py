@@ -10,10 +10,11 @@ class SegmentsConfig(AppConfig):
         from contacts.merging import merge_steps
         from ops import jobs, work
         from segments import catalogue, defining, flow, importing, refreshing, sweeping, uniting
+        from segments.event_leaf import EventLeaf
         from segments.field_leaf import FieldLeaf
         from segments.leaves import LEAVES
 
-        for kind in (FieldLeaf(),):
+        for kind in (FieldLeaf(), EventLeaf()):
             LEAVES.register(kind.key, kind)
         catalogue.register()
         defining.USES.register("segments", defining.other_segments)

@@ -107,6 +107,25 @@ def typed(tree: Tree, subject: str, event_type: str | None = None) -> Tree:
     return _typed(tree, Scope(SUBJECTS[subject], event_type=event_type))
 
 
+# For kinds of leaves that hold a tree of their own.
+
+
+def problems_of(tree: object, path: str, scope: Scope) -> Iterator[Problem]:
+    return _problems(tree, path, 1, scope, iter(range(MAX_NODES)))
+
+
+def expression_of(tree: Tree, scope: Scope) -> Combinable:
+    return _expression(tree, scope)
+
+
+def sentence_of(tree: Tree, scope: Scope) -> str:
+    return _sentence(tree, scope)
+
+
+def typed_of(tree: Tree, scope: Scope) -> Tree:
+    return _typed(tree, scope)
+
+
 def is_empty(tree: object) -> bool:
     return tree is None or tree == {} or tree == {"all": []}
 
@@ -150,7 +169,10 @@ def _group_problems(node: dict, path: str, depth: int, scope: Scope, places: Ite
 
 
 def _leaf_problems(leaf: dict, path: str, scope: Scope) -> Iterator[Problem]:
-    if kind := kind_of(leaf):
+    kind = kind_of(leaf)
+    if kind and scope.subject.alone and kind.key != "field":
+        yield Problem(path, "Only the event itself can be asked about here; use a field such as event.total.")
+    elif kind:
         yield from kind.problems(leaf, path, scope)
     else:
         yield Problem(path, "A condition is not complete; choose a field, such as contact.plan.")

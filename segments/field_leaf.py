@@ -1,16 +1,18 @@
 """The leaf that compares one field: {"field": "contact.plan", "op": "is", "value": "pro"}."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 from django.db.models.expressions import Combinable
 
+from contacts.models import Contact
 from segments.fields import Field, JsonField, UnknownField, found
 from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted
-from segments.operands import NOTHING, Parts
+from segments.operands import CALENDAR_DAYS, NOTHING, Parts, read_span
 from segments.operators import Operator, operator_named
-from segments.sql import Sql, complement
+from segments.sql import Json, Sql, complement
 from segments.values import TYPES, Type, Unreadable, guessed
 
 
@@ -22,6 +24,11 @@ class FieldLeaf(LeafKind):
 
     def problems(self, leaf: dict[str, Any], path: str, scope: Scope) -> Iterator[Problem]:
         place = "field"
+        if scope.subject.alone and not str(leaf["field"]).startswith("event."):
+            yield Problem(
+                joined_path(path, place), "Only the event itself can be asked about here, such as event.total."
+            )
+            return
         try:
             field = found(leaf["field"], scope)
             place = "op"
@@ -37,11 +44,8 @@ class FieldLeaf(LeafKind):
             yield Problem(joined_path(path, quoted(key)), sentence)
 
     def expression(self, leaf: dict[str, Any], scope: Scope) -> Combinable:
-        field, operator = found(leaf["field"], scope), _operator(leaf)
-        type_ = _type(leaf, field)
-        parts = _parts(leaf, operator, type_, scope)
-        value = field.expression(scope, type_.key)
-        test = Sql(f"({operator.sql_for(type_.key)})", x=value, zone=Value(scope.zone), **parts)
+        operator, type_ = _operator(leaf), _type(leaf, found(leaf["field"], scope))
+        test = _test(leaf, operator.sql_for(type_.key), scope, _parts(leaf, operator, type_, scope))
         return complement(test) if operator.of else test
 
     def sentence(self, leaf: dict[str, Any], scope: Scope) -> str:
@@ -59,6 +63,37 @@ class FieldLeaf(LeafKind):
     def typed(self, leaf: dict[str, Any], scope: Scope) -> dict[str, Any]:
         field = found(leaf["field"], scope)
         return {"type": field.type, **leaf} if isinstance(field, JsonField) and field.type else leaf
+
+    def turns(self, leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[QuerySet]:
+        for test in crossings(leaf, scope, since):
+            yield Contact.objects.current().order_by().filter(test).values_list("pk", flat=True)
+
+    def turns_at_midnight(self, leaf: dict[str, Any], scope: Scope) -> bool:
+        return turns_at_midnight(leaf)
+
+    def seen(self, leaf: dict[str, Any], scope: Scope) -> Combinable | None:
+        field = found(leaf["field"], scope)
+        value = field.sent(scope) if isinstance(field, JsonField) else field.expression(scope, field.type)
+        return Json("to_jsonb({x})", x=value)
+
+
+def crossings(leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[Sql]:
+    """Tests for dates that came to an age between `since` and `scope.now` at which the leaf's answer turns."""
+    operator = _operator(leaf)
+    for age in operator.ages:
+        past = read_span(leaf["value"]) * age
+        ends: Parts = {"low": Value(since - past), "high": Value(scope.now - past)}
+        yield _test(leaf, "{x} <@ tstzrange({low}, {high}, '[]')", scope, ends)
+
+
+def turns_at_midnight(leaf: dict[str, Any]) -> bool:
+    return _operator(leaf).takes is CALENDAR_DAYS
+
+
+def _test(leaf: dict[str, Any], sql: str, scope: Scope, parts: Parts) -> Sql:
+    field = found(leaf["field"], scope)
+    value = field.expression(scope, _type(leaf, field).key)
+    return Sql(f"({sql})", x=value, zone=Value(scope.zone), **parts)
 
 
 def _operator(leaf: dict[str, Any]) -> Operator:

@@ -58,10 +58,13 @@ class JsonField:
         return () if self.key.startswith("event.") else (f"attribute:{self.keys[0]}",)
 
     def expression(self, scope: Scope, type_: str) -> Combinable:
+        return Sql(TYPES[type_].json, j=self.sent(scope), zone=Value(scope.zone))
+
+    def sent(self, scope: Scope) -> Combinable:
+        """The value as it was sent, as jsonb."""
         subject, from_event = scope.subject, self.key.startswith("event.")
         column = subject.event["properties"] if from_event else f"{subject.contact}attributes"
-        found = Sql("({c} #> {keys}::text[])", c=F(column), keys=Value(list(self.keys)))
-        return Sql(TYPES[type_].json, j=found, zone=Value(scope.zone))
+        return Sql("({c} #> {keys}::text[])", c=F(column), keys=Value(list(self.keys)))
 
 
 FIELDS: Registry[Field] = Registry("field of conditions")
@@ -101,6 +104,14 @@ def found(key: object, scope: Scope) -> Field | JsonField:
     owner = "their" if root == "contact" else "the event’s"
     type_ = _property_type(keys, scope.event_type) if root == "event" else ""
     return JsonField(str(key), f"{owner} {' '.join(keys).replace('_', ' ')}", keys, type_)
+
+
+def property_of(name: object, event_type: str | None) -> JsonField:
+    """A property of an event by its path (`total`, `cart.items`); raises UnknownField."""
+    if not isinstance(name, str) or not name:
+        raise UnknownField("Choose a property of the event, such as total.")
+    _, keys = _split(f"event.{name}")
+    return JsonField(f"event.{name}", " ".join(keys).replace("_", " "), keys, _property_type(keys, event_type))
 
 
 def _split(key: object) -> tuple[str, tuple[str, ...]]:

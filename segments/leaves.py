@@ -28,6 +28,7 @@ class Subject:
     key: str
     contact: str = ""
     event: dict[str, str] = field(default_factory=dict)
+    alone: bool = False  # only the event itself may be asked about
 
 
 OF_EVENT = {"properties": "properties", "type": "type", "occurred_at": "occurred_at"}
@@ -38,6 +39,8 @@ SUBJECTS = {
     "event": Subject("event", "contact__", OF_EVENT),
     "enrollment": Subject("enrollment", "contact__", OF_ENTRY),
 }
+# The events that a leaf counts: what its `where` is asked of.
+HAPPENING = Subject("happening", "contact__", OF_EVENT, alone=True)
 
 
 @dataclass(frozen=True)

@@ -83,11 +83,11 @@ def _pair(value: Any, type_: Type, scope: Scope) -> Parts:
 
 
 def _span(value: Any, type_: Type, scope: Scope) -> Parts:
-    span = _read_span(value)
+    span = read_span(value)
     return {"now": Value(scope.now), "past": Value(scope.now - span), "future": Value(scope.now + span)}
 
 
-def _read_span(value: Any) -> timedelta:
+def read_span(value: Any) -> timedelta:
     if not isinstance(value, dict) or set(value) != {"amount", "unit"}:
         raise Unreadable("Write a number and a unit, such as 7 days.")
     if not isinstance(value["unit"], str) or value["unit"] not in UNITS:
@@ -103,7 +103,7 @@ def _read_span(value: Any) -> timedelta:
 
 
 def _calendar_days(value: Any, type_: Type, scope: Scope) -> Parts:
-    span = _read_span(value)
+    span = read_span(value)
     if span % timedelta(days=1):
         raise Unreadable("An anniversary is a day; use whole days or weeks.")
     return {"today": Value(scope.now.date()), "days": Value(span.days)}
@@ -155,7 +155,7 @@ NOTHING = Operand("nothing", lambda value, type_, scope: {}, lambda value, type_
 ONE = Operand("one", _one, lambda value, type_: type_.words(value))
 MANY = Operand("many", _many, _words_of_many)
 PAIR = Operand("pair", _pair, lambda value, type_: " and ".join(map(type_.words, value)))
-SPAN = Operand("span", _span, lambda value, type_: in_words(_read_span(value)))
+SPAN = Operand("span", _span, lambda value, type_: in_words(read_span(value)))
 CALENDAR_DAYS = Operand("span", _calendar_days, SPAN.words)
 WEEKDAY = Operand("weekdays", _weekdays, _words_of_days)
 COUNT = Operand("count", _count, lambda value, type_: TYPES["number"].words(value))

@@ -31,6 +31,7 @@ class Operator:
     sql: dict[str, str] = field(default_factory=dict)
     of: str = ""
     plural: str = ""  # the phrase after a list
+    ages: tuple[int, ...] = ()  # in spans: at which age of a date its answer turns (ahead: below 0)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -79,9 +80,11 @@ for operator in (
     Operator("before", "is before {}", ONE, {"date": "{x} < {start}"}),
     Operator("after", "is after {}", ONE, {"date": "{x} >= {end}"}),
     Operator("on", "is on {}", ONE, {"date": _within}),
-    Operator("in the last", "is in the last {}", SPAN, {"date": "{x} <@ tstzrange({past}, {now}, '(]')"}),
-    Operator("more than ago", "is more than {} ago", SPAN, {"date": "{x} <= {past}"}),
-    Operator("in the next", "is in the next {}", SPAN, {"date": "{x} <@ tstzrange({now}, {future}, '(]')"}),
+    Operator("in the last", "is in the last {}", SPAN, {"date": "{x} <@ tstzrange({past}, {now}, '(]')"}, ages=(0, 1)),
+    Operator("more than ago", "is more than {} ago", SPAN, {"date": "{x} <= {past}"}, ages=(1,)),
+    Operator(
+        "in the next", "is in the next {}", SPAN, {"date": "{x} <@ tstzrange({now}, {future}, '(]')"}, ages=(0, -1)
+    ),
     Operator("anniversary in the next", "has its anniversary in the next {}", CALENDAR_DAYS, _anniversary),
     Operator("day of week", "falls on {}", WEEKDAY, {"date": _weekday}),
     Operator("contains any", "include any of {}", MANY, {"list": "{x} && {values}"}),

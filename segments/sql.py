@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from django.db.models import BooleanField, Func, Value
+from django.db.models import BooleanField, Field, Func, JSONField, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 
 _place = re.compile(r"\{(\w+)\}")
@@ -16,8 +16,10 @@ class Sql(Func):
     is everything else. (So negate by `complement`, never by `exclude`.)
     """
 
+    gives: type[Field] = BooleanField
+
     def __init__(self, sql: str, **parts: Combinable):
-        super().__init__(*parts.values(), output_field=BooleanField(), sql=sql, names=tuple(parts))
+        super().__init__(*parts.values(), output_field=self.gives(), sql=sql, names=tuple(parts))
 
     def as_sql(self, compiler, connection, function=None, template=None, arg_joiner=None, **extra_context):
         compiled = [compiler.compile(part) for part in self.get_source_expressions()]
@@ -38,17 +40,39 @@ class Sql(Func):
         return complement(self)
 
 
+class Certain(Sql):
+    """SQL that is true or false, never unknown: PostgreSQL makes a join of NOT EXISTS, not of EXISTS … IS NOT TRUE."""
+
+
+class Json(Sql):
+    """SQL that gives a jsonb."""
+
+    gives = JSONField
+
+    def select_format(self, compiler, sql, params):
+        return sql, params
+
+
 def joined(word: str, parts: list[Combinable]) -> Combinable:
     """The parts with AND or OR between them; there is at least one."""
     if len(parts) == 1:
         return parts[0]
     named = {f"p{number}": part for number, part in enumerate(parts)}
-    return Sql("(" + f" {word} ".join(f"{{{name}}}" for name in named) + ")", **named)
+    made = Certain if all(isinstance(part, Certain) for part in parts) else Sql
+    return made("(" + f" {word} ".join(f"{{{name}}}" for name in named) + ")", **named)
 
 
-def complement(part: Combinable) -> Sql:
+def complement(part: Combinable) -> Certain:
     """Everyone for whom `part` is not true: also those of whom it cannot be said."""
-    return Sql("(({part}) IS NOT TRUE)", part=part)
+    return Certain("(NOT {part})" if isinstance(part, Certain) else "(({part}) IS NOT TRUE)", part=part)
+
+
+def exists(column: Combinable, rows: QuerySet) -> Certain:
+    """Is there a row (of one column, grouped or not) that equals `column`? A join, where it does not stand beside OR.
+
+    Never `column IN (…)`: what does not fit into a small hash table is then read again for every contact.
+    """
+    return Certain("EXISTS (SELECT FROM {rows} AS found (id) WHERE found.id = {c})", rows=Subquery(rows), c=column)
 
 
 def among(column: Combinable, ids: Iterable[int]) -> Sql:

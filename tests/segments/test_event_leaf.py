@@ -1,0 +1,256 @@
+# ruff: noqa: E501  the tables read best in rows
+"""The leaf that asks what somebody did: measures, times, filters, and what may be wrong with it."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from contacts.models import Contact
+from events import types
+from events.models import Event, EventTypeRow
+from segments.conditions import compiled, matching, reads, sentence, turns_at_midnight, typed, validate, vanished
+from tests.segments.behaviour import ORDER, VIEW, happen
+from tests.segments.population import NOW, contact
+
+pytestmark = pytest.mark.django_db
+
+
+def span(amount, unit="days"):
+    return {"amount": amount, "unit": unit}
+
+
+def orders(**more):
+    return {"event": ORDER, **more}
+
+
+def those(tree, now=NOW, queryset=None):
+    rows = Contact.objects.order_by("pk") if queryset is None else queryset
+    return list(matching(rows, tree, now))
+
+
+@pytest.fixture
+def people():
+    """Ann bought for 60 and 10 these days, Bob for 5 two months ago, Cleo looked only."""
+    ann, bob, cleo = (contact(first_name=name) for name in ("Ann", "Bob", "Cleo"))
+    happen(ann, ago=timedelta(days=3), total=60, coupon="SPRING")
+    happen(ann, ago=timedelta(days=5), total="10", coupon="spring")
+    happen(bob, ago=timedelta(days=60), total=5)
+    happen(cleo, VIEW, ago=timedelta(hours=1))
+    return [ann, bob, cleo]
+
+
+CHEAP = {"field": "event.total", "op": "<", "value": 50}
+TRUTH = [
+    (orders(), "ab"),
+    (orders(op="≥", value=2), "a"),
+    (orders(op=">=", value="2"), "a"),
+    (orders(op="is", value=1), "b"),
+    (orders(op="is", value=0), "c"),
+    (orders(op="≤", value=0), "c"),
+    (orders(op="is not", value=2), "bc"),
+    (orders(op="<", value=2), "bc"),
+    (orders(op="≤", value=1, when={"in the last": span(30)}), "bc"),
+    (orders(op="between", value=[0, 1]), "bc"),
+    (orders(op="between", value=[1, 9]), "ab"),
+    (orders(where=CHEAP), "ab"),
+    (orders(where=CHEAP, op="<", value=1), "c"),
+    (orders(where=CHEAP, when={"in the last": span(30)}), "a"),
+    (orders(where={"all": [CHEAP, {"field": "event.coupon", "op": "is", "value": "Spring"}]}), "a"),
+    (orders(where={"not": CHEAP}), "a"),
+    (orders(when={"in the last": span(3)}), ""),
+    (orders(when={"in the last": span(73, "hours")}), "a"),
+    (orders(when={"more than ago": span(30)}), "b"),
+    (orders(when={"between ago": [span(90), span(4)]}), "ab"),
+    (orders(when={"from": "2026-06-12", "to": "2026-06-12"}), "a"),
+    (orders(when={"to": "2026-06-01"}), "b"),
+    (orders(when={"from": "2026-06-01"}), "a"),
+    (orders(measure="sum", property="total", op=">", value=60), "a"),
+    (orders(measure="sum", property="total", op="<", value=6), "bc"),
+    (orders(measure="sum", property="discount", op="is", value=0), "abc"),
+    (orders(measure="min", property="total", op="≤", value=10), "ab"),
+    (orders(measure="min", property="total", op="is not", value=10), "bc"),
+    (orders(measure="max", property="total", op="is", value=60), "a"),
+    (orders(measure="average", property="total", op="is", value=35), "a"),
+    (orders(measure="average", property="discount", op="<", value=35), ""),
+    (orders(measure="distinct", property="total", op="≥", value=2), "a"),
+    (orders(measure="distinct", property="coupon", op="is", value=1), "a"),
+    (orders(measure="distinct", property="coupon", op="is", value=0), "bc"),
+    (orders(measure="first", op="in the last", value=span(30)), "a"),
+    (orders(measure="first", op="more than ago", value=span(30)), "b"),
+    (orders(measure="last", op="before", value="2026-06-12"), "b"),
+    (orders(measure="last", op="on", value="2026-06-12"), "a"),
+    (orders(measure="last", op="after", value="2026-06-10", where=CHEAP), ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tree", "names"), TRUTH)
+def test_a_measure_matches_what_its_name_says(people, tree, names):
+    assert validate(tree, "contact") == []
+    matched = [person for person, name in zip(people, "abc", strict=True) if name in names]
+    assert those(tree) == matched
+    assert those({"not": tree}) == [person for person in people if person not in matched]
+    asked = [people[0].pk, people[2].pk]
+    some = Contact.objects.order_by("pk").filter(pk__in=asked)
+    assert list(some.filter(compiled(tree, "contact", NOW, only=asked))) == [one for one in matched if one.pk in asked]
+
+
+def test_events_and_enrollments_ask_about_their_contact(people):
+    assert {event.contact for event in matching(Event.objects.all(), orders(op="≥", value=2), NOW)} == {people[0]}
+    assert {event.contact for event in matching(Event.objects.all(), orders(op="is", value=0), NOW)} == {people[2]}
+
+
+def test_an_age_of_exactly_the_span_is_past_and_nothing_counts_twice():
+    on_the_edge, younger = contact(), contact()
+    happen(on_the_edge, ago=timedelta(days=7))
+    happen(younger, ago=timedelta(days=7) - timedelta(microseconds=1))
+    assert those(orders(when={"in the last": span(7)})) == [younger]
+    assert those(orders(when={"more than ago": span(7)})) == [on_the_edge]
+    assert those(orders(when={"between ago": [span(3), span(7)]})) == [younger]
+    assert those(orders(when={"between ago": [span(1, "weeks"), span(2, "weeks")]})) == [on_the_edge]
+
+
+def test_what_lies_ahead_is_not_in_the_last_days_yet():
+    happen(contact(), at=NOW + timedelta(minutes=5))
+    assert those(orders(when={"in the last": span(7)})) == []
+    assert len(those(orders())) == len(those(orders(when={"in the last": span(7)}), NOW + timedelta(minutes=5))) == 1
+
+
+class TestCalendar:
+    def test_whole_days_are_those_of_the_site(self):
+        paris = ZoneInfo("Europe/Paris")
+        today, before = contact(), contact()
+        happen(today, at=datetime(2026, 6, 14, 22, tzinfo=UTC))  # midnight in Paris
+        happen(before, at=datetime(2026, 6, 14, 21, 59, tzinfo=UTC))
+        now = datetime(2026, 6, 15, 23, tzinfo=paris)
+        assert those(orders(when={"in the last": span(1), "calendar": True}), now) == [today]
+        assert those(orders(when={"more than ago": span(1), "calendar": True}), now) == [before]
+        assert those(orders(when={"between ago": [span(1), span(2)], "calendar": True}), now) == [before]
+        assert those(orders(when={"in the last": span(1)}), now) == [today, before]
+
+    @pytest.mark.parametrize(
+        ("now", "first"),
+        [
+            (datetime(2026, 3, 29, 12), datetime(2026, 3, 28, 23, tzinfo=UTC)),  # a day of 23 hours
+            (datetime(2026, 3, 30, 0, 30), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+            (datetime(2026, 10, 25, 23, 30), datetime(2026, 10, 24, 22, tzinfo=UTC)),  # of 25
+        ],
+    )
+    def test_a_day_of_the_clock_change_is_a_day(self, now, first):
+        inside, outside = contact(), contact()
+        happen(inside, at=first)
+        happen(outside, at=first - timedelta(microseconds=1))
+        today = orders(when={"in the last": span(1), "calendar": True})
+        assert those(today, now.replace(tzinfo=ZoneInfo("Europe/Paris"))) == [inside]
+
+    def test_dates_are_days_of_the_site(self):
+        happen(contact(), at=datetime(2026, 6, 14, 22, tzinfo=UTC))
+        tree = orders(when={"from": "2026-06-15", "to": "2026-06-15"})
+        assert those(tree, NOW) == []
+        assert len(those(tree, NOW.astimezone(ZoneInfo("Europe/Paris")))) == 1
+
+    def test_only_what_moves_with_the_calendar_is_asked_again_at_midnight(self):
+        assert turns_at_midnight(orders(when={"in the last": span(7), "calendar": True}))
+        assert not turns_at_midnight(orders(when={"in the last": span(7)}))
+        assert not turns_at_midnight(orders(when={"from": "2026-01-01", "calendar": True}))
+        birthday = {"field": "event.birthday", "op": "anniversary in the next", "value": span(7)}
+        assert turns_at_midnight(orders(where=birthday))
+
+
+SENTENCES = [
+    (orders(), "they completed an order"),
+    ({"event": "email.sent"}, "they were sent an e-mail"),
+    ({"event": "wish.made"}, "they did “wish.made”"),
+    (orders(op="≥", value=1), "they completed an order"),
+    (orders(op="is", value=0, when={"in the last": span(30)}), "they never completed an order in the last 30 days"),
+    (orders(op="≥", value=2, when={"in the last": span(30)}, where=CHEAP),
+     "they completed an order at least 2 times in the last 30 days (where the event’s total is less than 50)"),
+    (orders(op="is", value=1), "they completed an order exactly 1 time"),
+    (orders(op="between", value=[2, 5]), "they completed an order between 2 and 5 times"),
+    (orders(when={"more than ago": span(1, "weeks")}), "they completed an order more than 7 days ago"),
+    (orders(when={"in the last": span(7), "calendar": True}), "they completed an order in the last 7 calendar days"),
+    (orders(when={"between ago": [span(7), span(3)]}), "they completed an order between 3 days and 7 days ago"),
+    (orders(when={"from": "2026-01-01"}), "they completed an order since 1 January 2026"),
+    (orders(measure="sum", property="total", op=">", value=500, when={"to": "2026-01-01"}),
+     "the sum of total over “Order completed” until 1 January 2026 is more than 500"),
+    (orders(measure="average", property="total", op="≥", value=5), "the average total over “Order completed” is at least 5"),
+    (orders(measure="distinct", property="sku", op="≥", value=5), "the number of different values of sku over “Order completed” is at least 5"),
+    (orders(measure="first", op="in the last", value=span(7)), "the first time they completed an order is in the last 7 days"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tree", "words"), SENTENCES)
+def test_it_is_said_in_plain_words(tree, words):
+    assert sentence(tree, "contact") == words
+
+
+WRONG = [
+    ({"event": None}, "event", "Choose what happened"),
+    ({"event": 12}, "event", "Choose what happened"),
+    ({"event": " "}, "event", "Choose what happened"),
+    ({"event": "x" * 121}, "event", "longer than 120"),
+    ({"event": "a\x00"}, "event", "The event’s name"),
+    (orders(where=[]), "where", "no condition"),
+    (orders(where={"all": [{"field": "event.total", "op": ">", "value": "much"}]}), "where.all[0].value", "is not a number"),
+    (orders(where={"field": "contact.plan", "op": "is", "value": "pro"}), "where.field", "Only the event itself"),
+    (orders(where={"event": ORDER}), "where", "Only the event itself"),
+    (orders(measure="median"), "measure", "is no measure"),
+    (orders(measure=["sum"]), "measure", "is no measure"),
+    (orders(measure="sum", op=">", value=1), "property", "Choose a property"),
+    (orders(measure="sum", property="a..b", op=">", value=1), "property", "is not a field"),
+    (orders(measure="count", property="total"), "property", "needs no property"),
+    (orders(measure="sum", property="total"), "op", "Choose how to compare"),
+    (orders(measure="sum", property="total", type="text", op="is", value=1), "type", "Only different values"),
+    (orders(value=2), "op", "Choose how to compare the number"),
+    (orders(op="contains", value=2), "op", "does not work here"),
+    (orders(op={"a": 1}, value=2), "op", "does not work here"),
+    (orders(op="≥"), "value", "Fill in a number"),
+    (orders(op="≥", value="some"), "value", "is not a number"),
+    (orders(op="between", value=[2, 1]), "value", "change their order"),
+    (orders(op="between", value=[1, "x"]), "value[1]", "is not a number"),
+    (orders(measure="first", op="≥", value=2), "op", "does not work here"),
+    (orders(measure="last", op="before", value="soon"), "value", "is not a date"),
+    (orders(when="ever"), "when", "This is no time"),
+    (orders(when={"lately": 1}), "when", "says nothing about a time"),
+    (orders(when={"calendar": True}), "when", "Choose one way"),
+    (orders(when={"in the last": span(7), "more than ago": span(2)}), "when", "Choose one way"),
+    (orders(when={"in the last": 7}), "when.in the last", "a number and a unit"),
+    (orders(when={"in the last": span(1, "months")}), "when.in the last", "The unit must be"),
+    (orders(when={"in the last": span(7), "calendar": "yes"}), "when.calendar", "true or false"),
+    (orders(when={"in the last": span(7, "hours"), "calendar": True}), "when.in the last", "whole"),
+    (orders(when={"between ago": [span(7)]}), "when.between ago", "Write two times"),
+    (orders(when={"between ago": [span(7), span(-1)]}), "when.between ago[1]", "above 0"),
+    (orders(when={"between ago": [span(7), span(1, "weeks")]}), "when.between ago", "the same"),
+    (orders(when={"from": "2026-02-01", "to": "2026-01-01"}), "when.from", "change their order"),
+    (orders(when={"from": "yesterday"}), "when.from", "is not a date"),
+    (orders(when={"since": "entry"}), "when.since", "Only inside a campaign"),
+    (orders(when={"since": "birth"}), "when.since", "Only “entry”"),
+    (orders(often=True), "“often”", "says nothing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tree", "path", "words"), WRONG)
+def test_what_is_wrong_is_named_in_a_sentence(tree, path, words):
+    problems = validate({"all": [tree]}, "contact")
+    assert [problem.path for problem in problems] == [f"all[0].{path}"]
+    assert words in problems[0].sentence and problems[0].sentence.endswith(".")
+
+
+def test_it_reads_its_event_and_keeps_the_types_of_properties():
+    assert reads(orders(where=CHEAP), "contact") == {"event:order.completed"}
+    stored = typed(orders(where={"field": "event.total", "op": "is", "value": "5"}), "contact")
+    assert stored["where"]["type"] == "number"
+    assert typed(orders(measure="distinct", property="total", op=">", value=1), "contact")["type"] == "number"
+
+
+def test_a_type_or_property_that_is_not_there_any_more_is_named():
+    assert vanished(orders(where=CHEAP, measure="sum", property="total", op=">", value=1), "contact") == []
+    assert vanished({"event": "wish.made"}, "contact") == [
+        "The event “wish.made” is not known any more, so nobody matches; choose another."
+    ]
+    EventTypeRow.objects.create(key="wish.made", label="Wish made")
+    wish = {"event": "wish.made", "where": {"field": "event.colour", "op": "is", "value": "red"}}
+    assert vanished(wish, "contact") == ["The event “wish.made” has no property “colour” any more; choose another."]
+    happen(contact(), "wish.made", colour="red")
+    assert vanished(wish, "contact") == []
+    assert types.get("wish.made") is None
