@@ -9,6 +9,8 @@ from rest_framework.views import APIView
 
 from contacts import api as contacts
 from events import api as events
+from segments import api as segments
+from segments import api_members as members
 
 
 @extend_schema(exclude=True)
@@ -33,5 +35,13 @@ urlpatterns = [
     path("contacts/<str:who>/attributes/", contacts.AttributesView.as_view(), name="api-contact-attributes"),
     path("contacts/<str:who>/tags/", contacts.TagsView.as_view(), name="api-contact-tags"),
     path("contacts/<str:who>/unsubscribe/", contacts.UnsubscribeView.as_view(), name="api-contact-unsubscribe"),
+    path("segments/", segments.SegmentsView.as_view(), name="api-segments"),
+    path("segments/evaluate/", segments.EvaluateView.as_view(), name="api-segments-evaluate"),
+    path("segments/<int:segment>/", segments.SegmentView.as_view(), name="api-segment"),
+    path("segments/<int:segment>/refresh/", segments.RefreshView.as_view(), name="api-segment-refresh"),
+    path("segments/<int:segment>/members/", members.MembersView.as_view(), name="api-segment-members"),
+    path("segments/<int:segment>/members/remove/", members.RemoveMembersView.as_view(), name="api-segment-remove"),
+    path("segments/<int:segment>/members/move/", members.MoveMembersView.as_view(), name="api-segment-move"),
+    path("segments/<int:segment>/contacts/<str:who>/", members.MemberView.as_view(), name="api-segment-contact"),
     re_path(r"^.*$", NothingHere.as_view(), name="api-nothing"),
 ]

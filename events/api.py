@@ -1,9 +1,7 @@
 """The API's view of events: a batch in, pages out. Each method translates, and makes one call of the domain."""
 
-from datetime import datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -16,7 +14,7 @@ from contacts.api import found
 from events import items, recording, types, wire
 from events.models import Event, EventTypeRow
 from lib import clock
-from ops.api import FAULTS, NOT_FOUND, PAGING, bad_input, page, page_of, source_of, text
+from ops.api import FAULTS, NOT_FOUND, PAGING, bad_input, moment, page, page_of, source_of, text
 
 
 class RawParser(BaseParser):
@@ -140,9 +138,9 @@ class EventsView(APIView):
             rows = rows.filter(contact=found(who))
         if event_type := text(request, "type"):
             rows = rows.filter(type=types.canonical(event_type))
-        if since := _time(request, "since"):
+        if since := moment(request, "since"):
             rows = rows.filter(received_at__gte=since)
-        if until := _time(request, "until"):
+        if until := moment(request, "until"):
             rows = rows.filter(received_at__lt=until)
         return Response(page(request, rows, _shown))
 
@@ -182,20 +180,6 @@ def _items(raw: Any) -> list[items.Item | items.Refused]:
         return wire.inherited(envelope, value)
     except wire.NotTaken as fault:
         raise bad_input(str(fault), "context") from fault
-
-
-def _time(request: Request, name: str) -> datetime | None:
-    given = text(request, name)
-    if not given:
-        return None
-    try:
-        # A + in a URL that nobody encoded arrives as a space.
-        moment = parse_datetime(given.replace(" ", "+") if "T" in given else given)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise bad_input(f"“{name}” is a time with its zone, such as 2026-03-02T09:00:00Z.", name)
-    return moment
 
 
 def _shown(event: Event) -> dict[str, Any]:

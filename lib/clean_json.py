@@ -15,7 +15,7 @@ class Unclean(ValueError):
     """Says in one sentence what is wrong and what to do."""
 
 
-def parse(raw: bytes, limit: int = 1_000_000):
+def parse(raw: bytes, limit: int = 1_000_000, levels: int = MAX_DEPTH):
     """The value of a JSON text, checked by `clean`; raises Unclean."""
     if len(raw) > limit:
         raise Unclean(f"The request is larger than {limit // 1000:,} KB; send it in smaller parts.")
@@ -24,7 +24,7 @@ def parse(raw: bytes, limit: int = 1_000_000):
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Unclean("The request is not valid JSON; check quotes, commas and brackets.") from fault
-    return clean(value)
+    return clean(value, levels=levels)
 
 
 def refuse_hostile_bytes(raw: bytes) -> None:
@@ -42,9 +42,10 @@ def _refuse_lone_surrogates(raw: bytes) -> None:
         raise Unclean("A text contains half of a character pair (a lone surrogate); send whole characters.") from fault
 
 
-def clean(value, path: str = ""):
+def clean(value, path: str = "", levels: int = MAX_DEPTH):
     """The value with integers beyond ±2⁵³ as text; raises Unclean for what cannot be kept as it is."""
-    return value if _is_plain(value, 0) else _cleaned(value, path, 0)
+    depth = MAX_DEPTH - levels
+    return value if _is_plain(value, depth) else _cleaned(value, path, depth)
 
 
 def _is_plain(value, depth: int) -> bool:
@@ -82,7 +83,7 @@ def _cleaned(value, path: str, depth: int):
             raise Unclean(f"{_named(path)} is not a finite number; send a number or null.")
         return value
     if depth >= MAX_DEPTH:
-        raise Unclean(f"{_named(path)} is nested more than {MAX_DEPTH} levels deep; flatten it.")
+        raise Unclean(f"{_named(path)} is nested too deep; make it flatter.")
     if isinstance(value, dict):
         return {
             _key(key, path): _cleaned(item, f"{path}.{key}" if path else key, depth + 1)

@@ -1,10 +1,12 @@
 """What the views of the API share: bodies that name what they do not know, and pages by key."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import exceptions, serializers
@@ -67,6 +69,21 @@ def text(request: Request, name: str) -> str:
         return clean_json.clean(request.query_params.get(name, "").strip()[:500])
     except clean_json.Unclean:
         raise bad_input("A parameter contains a character that cannot be looked up; remove it.", name)
+
+
+def moment(request: Request, name: str) -> datetime | None:
+    """A parameter of the URL that is a time with its zone; None where it is missing."""
+    given = text(request, name)
+    if not given:
+        return None
+    try:
+        # A + in a URL that nobody encoded arrives as a space.
+        found = parse_datetime(given.replace(" ", "+") if "T" in given else given)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise bad_input(f"“{name}” is a time with its zone, such as 2026-03-02T09:00:00Z.", name)
+    return found
 
 
 # --- pages by key: each goes on after the last row of the one before, so the last is as fast as the first ---

@@ -13,7 +13,8 @@ log = structlog.get_logger(__name__)
 
 
 def plain_errors(exception: Exception, context: dict[str, Any]) -> Response:
-    """Every error as `{"error": sentence}`, with `field` where one is at fault. Never a stack trace."""
+    """Every error as `{"error": sentence}`, with `field` where one is at fault, and what the exception adds as
+    `more`. Never a stack trace."""
     if isinstance(exception, OperationalError | InterfaceError):
         log.error("api.database", fault=type(exception).__name__)
         sentence = "The database is not available at the moment; nothing was written, try again soon."
@@ -27,7 +28,8 @@ def plain_errors(exception: Exception, context: dict[str, Any]) -> Response:
         log.exception("api.fault", exc_info=exception, database=isinstance(exception, DatabaseError))
         return Response({"error": "Something went wrong on our side; it was logged."}, status=500)
     sentence, field = _first_sentence(exception.detail)
-    body = {"error": sentence, "field": field} if field else {"error": sentence}
+    body: dict[str, Any] = {"error": sentence, "field": field} if field else {"error": sentence}
+    body |= getattr(exception, "more", {})
     return Response(body, status=exception.status_code, headers=_headers(exception))
 
 

@@ -144,6 +144,8 @@ class ApiKey(models.Model):
         EVENTS_WRITE = "events:write", "Add events"
         CONTACTS_READ = "contacts:read", "Read contacts"
         CONTACTS_WRITE = "contacts:write", "Change contacts"
+        SEGMENTS_READ = "segments:read", "Read segments, and who is in them"
+        SEGMENTS_WRITE = "segments:write", "Change segments, and who is in fixed lists"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     source = models.ForeignKey(Source, models.PROTECT, related_name="keys")

@@ -29,6 +29,18 @@ SCOPES = {
     ("GET", "/api/events/"): "events:read",
     ("POST", "/api/events/"): "events:write",
     ("GET", "/api/event-types/"): "events:read",
+    ("GET", "/api/segments/"): "segments:read",
+    ("POST", "/api/segments/"): "segments:write",
+    ("POST", "/api/segments/evaluate/"): "segments:read",
+    ("GET", "/api/segments/1/"): "segments:read",
+    ("PATCH", "/api/segments/1/"): "segments:write",
+    ("DELETE", "/api/segments/1/"): "segments:write",
+    ("POST", "/api/segments/1/refresh/"): "segments:write",
+    ("GET", "/api/segments/1/members/"): "segments:read",
+    ("POST", "/api/segments/1/members/"): "segments:write",
+    ("POST", "/api/segments/1/members/remove/"): "segments:write",
+    ("POST", "/api/segments/1/members/move/"): "segments:write",
+    ("GET", "/api/segments/1/contacts/1/"): "segments:read",
 }
 OPEN = {"api-schema", "api-docs", "api-nothing"}
 
@@ -56,6 +68,14 @@ ADDRESSES = [
     ("contact-unsubscribe", ["1"]),
     ("events", []),
     ("event-types", []),
+    ("segments", []),
+    ("segments-evaluate", []),
+    ("segment", [1]),
+    ("segment-refresh", [1]),
+    ("segment-members", [1]),
+    ("segment-remove", [1]),
+    ("segment-move", [1]),
+    ("segment-contact", [1, "1"]),
 ]
 
 

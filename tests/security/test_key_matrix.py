@@ -99,10 +99,13 @@ def test_the_tables_know_every_address_outside_the_admin():
     public = {"healthz", "o/<str:token>.gif", "c/<str:token>/<str:link>", "schema/", "docs/", "^.*$", ""}
     public |= {"u/<str:token>", "u/<str:token>/", "u/<str:token>/undo", "projects/<str:write_key>/settings"}
     contacts = {f"contacts/{rest}" for rest in ("", "<str:who>/", *(f"<str:who>/{part}/" for part in OF_A_CONTACT))}
-    assert found == calls | public | contacts | {"events/", "event-types/"}, "a new address: say who may call it"
+    segments = {f"segments/{rest}" for rest in ("", "evaluate/", *(f"<int:segment>/{part}" for part in OF_A_SEGMENT))}
+    known = calls | public | contacts | segments | {"events/", "event-types/"}
+    assert found == known, "a new address: say who may call it"
 
 
 OF_A_CONTACT = ("attributes", "tags", "unsubscribe")
+OF_A_SEGMENT = ("", "refresh/", "members/", "members/remove/", "members/move/", "contacts/<str:who>/")
 
 
 def outside(found):
