@@ -11,9 +11,13 @@ class CampaignsConfig(AppConfig):
 
     def ready(self):
         from campaigns import announcing, catcher, claiming, merging, panels, sending
+        from campaigns.models import Campaign, EmailTemplate
         from contacts.merging import merge_steps
         from ops import work
+        from segments.message_leaf import NAMES
 
+        for key, model in (("campaign", Campaign), ("template", EmailTemplate)):
+            NAMES.register(key, _names(model))
         panels.register()
         merge_steps.register("messages", merging.move)
         work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))
@@ -21,6 +25,10 @@ class CampaignsConfig(AppConfig):
         work.register(work.Queue("leases", "Mail of dead workers", claiming.has_lost, claiming.take_back))
         work.SWEEPS.register("caught mail", catcher.forget_old)
         post_migrate.connect(install_starters, sender=self)
+
+
+def _names(model):
+    return lambda ids: dict(model.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
 def install_starters(using, **_):

@@ -13,8 +13,10 @@ class SegmentsConfig(AppConfig):
         from segments.event_leaf import EventLeaf
         from segments.field_leaf import FieldLeaf
         from segments.leaves import LEAVES
+        from segments.message_leaf import MessageLeaf
+        from segments.sequence_leaf import SequenceLeaf
 
-        for kind in (FieldLeaf(), EventLeaf()):
+        for kind in (FieldLeaf(), EventLeaf(), SequenceLeaf(), MessageLeaf()):
             LEAVES.register(kind.key, kind)
         catalogue.register()
         defining.USES.register("segments", defining.other_segments)

@@ -41,9 +41,9 @@ class EventLeaf(LeafKind):
 
     def expression(self, leaf: Leaf, scope: Scope) -> Combinable:
         measure, operator = _measure(leaf), _operator(leaf)
-        if measure.key == "count" and (operator is None or _asks(leaf, ONCE)):
+        if measure.key == "count" and (operator is None or asks(leaf, ONCE)):
             return exists(scope.contact_id, _events(leaf, scope).values("contact_id"))
-        if measure.key == "count" and _asks(leaf, NEVER):
+        if measure.key == "count" and asks(leaf, NEVER):
             return complement(exists(scope.contact_id, _events(leaf, scope).values("contact_id")))
         assert operator
         rows = measured(leaf, scope)
@@ -56,7 +56,7 @@ class EventLeaf(LeafKind):
     def sentence(self, leaf: Leaf, scope: Scope) -> str:
         measure, operator = _measure(leaf), _operator(leaf)
         when, where = timeframes.words(leaf.get("when")), happened.words_of_where(leaf, scope)
-        if operator is None or (measure.key == "count" and _asks(leaf, ONCE)):
+        if operator is None or (measure.key == "count" and asks(leaf, ONCE)):
             return f"{happened.words(leaf)}{when}{where}"
         if measure.key == "count":
             return f"{_counted(happened.words(leaf), leaf, operator)}{when}{where}"
@@ -118,7 +118,7 @@ def _operator(leaf: Leaf) -> Operator | None:
     return operator_named(leaf.get("op"))
 
 
-def _asks(leaf: Leaf, comparisons: list[tuple[str, int]]) -> bool:
+def asks(leaf: Leaf, comparisons: list[tuple[str, int]]) -> bool:
     """Is it one of these comparisons, in other words?"""
     operator, value = _operator(leaf), leaf.get("value")
     if operator is None or isinstance(value, list | bool):
@@ -227,7 +227,7 @@ _TIMES = {
 
 def _counted(deed: str, leaf: Leaf, operator: Operator) -> str:
     """Such as: they completed an order at least 2 times."""
-    if _asks(leaf, NEVER):
+    if asks(leaf, NEVER):
         return deed.replace("they ", "they never ", 1)
     number = operator.takes.words(leaf["value"], TYPES["number"])
     return f"{deed} {_TIMES[operator.key].format(number)} {'time' if number == '1' else 'times'}"
