@@ -1,4 +1,4 @@
-"""Merge: the older enrollment survives, the other exits `merged`; history moves to the survivor."""
+"""Merge: the older enrollment survives, the other exits `merged`; where `once` is for ever, a finished one does."""
 
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from automation.models import Assignment, Enrollment, Refusal
 def unite(winner_id: int, loser_id: int, now: datetime) -> None:
     """A merge step: enrollments, assignments and refusals of the loser become the winner's."""
     _leave_younger(winner_id, loser_id, now)
+    _leave_what_one_has_been_through(winner_id, loser_id, now)
     _yield_once(winner_id, loser_id)
     Enrollment.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
     _assignments(winner_id, loser_id)
@@ -25,6 +26,14 @@ def _leave_younger(winner_id: int, loser_id: int, now: datetime) -> None:
             younger.append(row.pk)
         seen.add((row.campaign_id, row.entry_key))
     leave(younger, "merged", "The contact was merged with another one that was already inside.", now)
+
+
+def _leave_what_one_has_been_through(winner_id: int, loser_id: int, now: datetime) -> None:
+    """`once` is for ever: else the mails that one of them has got would go to the same mailbox again."""
+    both = Enrollment.objects.filter(contact_id__in=[winner_id, loser_id], once=True)
+    through = set(both.filter(state="finished").exclude(arm="holdout").values_list("campaign_id", "entry_key"))
+    again = [row.pk for row in both.active() if (row.campaign_id, row.entry_key) in through]
+    leave(again, "merged", "The contact was merged with another one that had been through the campaign.", now)
 
 
 def _yield_once(winner_id: int, loser_id: int) -> None:

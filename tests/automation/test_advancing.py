@@ -237,3 +237,19 @@ def test_a_merge_lets_the_older_enrollment_survive(inbox, track, three_mails):
     assert subjects(inbox) == ["first", "first", "second"]
     track(NOW + 2 * DAY, "ann", "users.signed_up")
     assert Enrollment.objects.count() == 2
+
+
+def test_a_merge_sends_nobody_again_through_a_campaign_of_once(inbox, track, three_mails):
+    from contacts import merging
+
+    track(NOW, "ann", "users.signed_up", traits={"email": "ann@example.com"})
+    for day in range(10):
+        engine.run(NOW + day * DAY)
+    track(NOW + 10 * DAY, "anna", "users.signed_up", traits={"email": "anna@example.com"})
+    ann, anna = Contact.objects.order_by("id")
+    merging.merge([(ann.pk, anna.pk)], NOW + 10 * DAY + HOUR)
+    for day in range(10, 20):
+        engine.run(NOW + day * DAY + HOUR)
+    states = Enrollment.objects.order_by("entered_at").values_list("contact_id", "state", "reason")
+    assert list(states) == [(ann.pk, "finished", ""), (ann.pk, "exited", "merged")]
+    assert subjects(inbox) == ["first", "second", "third", "first"], "the last one to anna, before it was known"
