@@ -10,6 +10,11 @@ def others() -> int:
     return _one(f"SELECT count(*) FROM pg_stat_activity WHERE {OTHERS}")
 
 
+def others_busy() -> int:
+    """How many of them are carrying out a statement."""
+    return _one(f"SELECT count(*) FROM pg_stat_activity WHERE {OTHERS} AND state = 'active'")
+
+
 def cut_others() -> int:
     """End them, as a database that goes away would; how many they were."""
     return _one(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OTHERS}")

@@ -57,6 +57,7 @@ class Dialogue:
         rule = self.server.match(verb, line)
         await asyncio.sleep(rule.delay) if rule.delay else None
         if rule.drop:
+            self.server.log.append((self.number, "DROP", verb))
             raise Hangup
         await self._say(rule.reply or normal)
         if rule.close:
@@ -73,7 +74,7 @@ class Dialogue:
         """Close without losing what was said: a reset would overtake the reply."""
         if self.writer.can_write_eof():
             self.writer.write_eof()
-            await asyncio.wait_for(self.reader.read(), 1)
+            await asyncio.wait_for(self.reader.read(), 10)  # until the client has read it and closes
         raise Hangup
 
     async def _do_ehlo(self, line: str) -> None:
@@ -162,7 +163,7 @@ class Dialogue:
     async def _dot(self, data: bytes) -> None:
         sender, recipients = self.sender, tuple(self.recipients)
         self.sender, self.recipients = None, []
-        self.server.log.append((self.number, "DOT", ""))
+        self.server.log.append((self.number, "DOT", ",".join(recipients)))
         rule = self.server.match("DOT", ",".join(recipients))
         reply = rule.reply or ("250 2.0.0 queued" if recipients else "554 5.5.1 no valid recipients")
         await asyncio.sleep(rule.delay) if rule.delay else None

@@ -1,4 +1,4 @@
-"""Runs the faults, each in a process of its own, four at a time (most of them mostly wait); tells what came of it."""
+"""Runs the faults, each in a process of its own, six at a time (most of them mostly wait); tells what came of it."""
 
 import argparse
 import json
@@ -13,7 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
+from tests.faults import report, tables
+
 ROOT = Path(__file__).resolve().parents[2]
+AT_ONCE = 6
 # The longest first. The name after the key tells apart what belongs to one fault.
 RUNS = {
     "F2 busy": ("a part of a busy worker is killed", "tests.faults.workers:busy"),
@@ -24,7 +27,10 @@ RUNS = {
     "F4 cut": ("connections to the database end, or none is left", "tests.faults.database:cut_at_random"),
     "F4 stop": ("PostgreSQL is stopped at once", "tests.faults.database:stopped"),
     "F4 commit": ("the connection ends during a commit", "tests.faults.senders:cut"),
-    "F15": ("a worker is asked to stop in mid-run", "tests.faults.workers:asked_to_stop"),
+    "F10": ("edits, pauses, merges, archiving meanwhile", "tests.faults.meanwhile:at_random"),
+    "F15 migrate": ("migrations during a send", "tests.faults.meanwhile:migrated"),
+    "F15 stop": ("a worker is asked to stop in mid-run", "tests.faults.workers:asked_to_stop"),
+    "F9 waits": ("waits over changes of the clock and ends of months", "tests.faults.calendar:waits"),
     "F3": ("three workers at once", "tests.faults.workers:three"),
     "F8": ("hosts with wrong clocks", "tests.faults.senders:clocks"),
     "tables": ("hostile input, odd answers", ""),
@@ -37,31 +43,57 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="longer outages, more kills")
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--json", type=Path, default=ROOT / ".data/faults.json")
+    parser.add_argument("--markdown", action="store_true", help="run nothing: print the last run as the docs have it")
+    parser.add_argument("--docs", action="store_true", help="run nothing: write the last run into docs and README")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(run_here(arguments.child, arguments.seed, arguments.full)))
         return 0
-    chosen = [key for key in RUNS if not arguments.faults or {key, key.split()[0]} & set(arguments.faults)]
+    if arguments.markdown or arguments.docs:
+        return tell_again(json.loads(arguments.json.read_text()), arguments.docs)
     began = time.monotonic()
-    with ThreadPoolExecutor(4) as pool:
-        found = [row for rows in pool.map(lambda key: run_apart(key, arguments), chosen) for row in rows]
-    rows = sorted(found, key=lambda row: (int("".join(filter(str.isdigit, row["fault"][:3])) or 0), row["fault"]))
-    print(table(rows))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [
+            row for rows in pool.map(lambda key: run_apart(key, arguments), chosen(arguments.faults)) for row in rows
+        ]
+    rows = report.in_order(found)
     result = {"seed": arguments.seed, "full": arguments.full, "seconds": round(time.monotonic() - began), "runs": rows}
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(result, indent=2, ensure_ascii=False))
-    failed = [row for row in rows if "failed" in row]
+    return tell(result, arguments.json)
+
+
+def chosen(faults: list[str]) -> list[str]:
+    """The keys of RUNS that `F4`, `F4 stop`, `F11` or `tables` mean; all without any."""
+    wanted = set(faults) | ({"tables"} if set(faults) & {key.split()[0] for key in tables.TABLES} else set())
+    return [key for key in RUNS if not wanted or {key, key.split()[0]} & wanted]
+
+
+def tell(result: dict, file: Path) -> int:
+    failed = [row for row in result["runs"] if "failed" in row]
+    print(report.for_console(result["runs"]))
     for row in failed:
         print(f"\n{row['fault']} FAILED\n{row['failed']}")
-    held = f"{len(rows) - len(failed)} of {len(rows)} held, in {result['seconds']} s"
-    print(f"\n{held}; seed {arguments.seed}; {arguments.json}")
+    held = f"{len(result['runs']) - len(failed)} of {len(result['runs'])} held, in {result['seconds']} s"
+    print(f"\n{held}; seed {result['seed']}; {file}")
     return 1 if failed else 0
+
+
+def tell_again(result: dict, into_docs: bool) -> int:
+    if any("failed" in row for row in result["runs"]):
+        print("The last run did not hold everywhere: that is not what the docs should say.", file=sys.stderr)
+        return 1
+    if into_docs:
+        report.write(result)
+    else:
+        print(report.for_docs(result), report.for_readme(result), sep="\n\n")
+    return 0
 
 
 def run_apart(key: str, arguments) -> list[dict]:
     if key == "tables":
-        return import_module("tests.faults.tables").run()
+        return tables.run()
     command = [sys.executable, "-m", "tests.faults", "--child", key, "--seed", str(arguments.seed)]
     command += ["--full"] if arguments.full else []
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -116,16 +148,6 @@ def _perform(place: str, cluster, folder: Path, seed: int, full: bool) -> dict:
     connections.close_all()
     pauses = {"longest_pause": round(max(scene.pauses), 1)} if scene.pauses else {}
     return {"note": note, **figures, **pauses}
-
-
-def table(rows: list[dict]) -> str:
-    lines = ["| fault | what is done | mails | kills | twice | lost | unknown, arrived | how |", "|---|" + "---|" * 7]
-    for row in rows:
-        unknown = f"{row['unknown']}, {row['unknown_arrived']}" if "unknown" in row else "–"
-        counts = " | ".join(str(row.get(name, "–")) for name in ("mails", "kills", "twice", "lost"))
-        how = "FAILED" if "failed" in row else row["note"]
-        lines.append(f"| {row['fault']} | {row['what']} | {counts} | {unknown} | {how} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """F5: every fault of a mail server, at every verb, under a real worker in one mailing."""
 
+from itertools import takewhile
+
 from django.db.models.functions import Now
 
 from campaigns.models import Message
@@ -14,21 +16,37 @@ NEVER = [("RCPT", "550 5.1.1 no such user"), ("RCPT", "552 5.2.2 mailbox full"),
 SILENCE, SLOW = 33, 25  # seconds: longer than our patience of 30, and just within it
 
 
-def misbehave(server: FaultySmtpServer) -> int:
-    """Each fault twice, a silence once; returns how many of them leave the outcome open."""
+def misbehave(server: FaultySmtpServer, unheard: set[str]) -> None:
+    """Each fault twice, a silence once; `unheard` takes the addresses whose mails get no answer to their dot."""
+
+    def noted(number: int, recipients: str) -> bool:
+        unheard.add(recipients)
+        return True
+
     for verb in VERBS:
         for reply in LATER if verb not in ("CONNECT", "EHLO") else LATER[:1]:
             server.on(verb, reply=reply, times=2)
-        server.on(verb, drop=True, times=2)
+        server.on(verb, drop=True, times=2, when=noted if verb == "DOT" else lambda *_: True)
     server.on("BODY", drop=True, times=2)
     server.on("BODY", reply="451 4.3.0 enough", times=2)
     for verb, reply in NEVER:
         server.on(verb, reply=reply, times=2)
-    server.on("DOT", drop=True, accept=True, times=4)
+    server.on("DOT", drop=True, accept=True, times=4, when=noted)
     for verb in VERBS:
-        server.on(verb, delay=SILENCE, drop=True, times=1)
+        server.on(verb, delay=SILENCE, drop=True, times=1, when=noted if verb == "DOT" else lambda *_: True)
     server.on("DOT", delay=SLOW, times=4)
-    return 2 + 4 + 1
+
+
+def overtaken(server: FaultySmtpServer) -> set[str]:
+    """Whose answer was under way when the connection was dropped over the next mail: a reset may overtake it."""
+    found = set()
+    for number in range(1, server.connections + 1):
+        last = [(verb, line) for one, verb, line in reversed(server.log) if one == number]
+        if last and last[0][0] == "DROP":
+            begun = list(takewhile(lambda said: said[0] in ("MAIL", "RCPT", "DATA"), last[1:]))
+            verb, line = last[len(begun) + 1]
+            found |= {line} if begun and verb == "DOT" else set()
+    return found
 
 
 def later_comes(scene: Scene) -> None:
@@ -38,7 +56,8 @@ def later_comes(scene: Scene) -> None:
 
 
 def run(scene: Scene) -> str:
-    scene.in_flight = misbehave(scene.server)
+    unheard: set[str] = set()
+    misbehave(scene.server, unheard)
     faults = sum(rule.times or 0 for rule in scene.server.rules)
     with scene.worker():
         scene.sign_up(500)
@@ -49,6 +68,8 @@ def run(scene: Scene) -> str:
 
         scene.wait_until(settled, 240, "in spite of it all everything is settled")
     left = [f"{rule.verb} {rule.reply}" for rule in scene.server.rules if rule.times]
+    unheard |= overtaken(scene.server)
+    scene.in_hand = {one.pk.hex for one in Message.objects.filter(address__email__in=unheard)}
     assert not left, f"faults that did not come up: {left}"
     return f"{faults} faults of {len(scene.server.rules)} kinds in one mailing, silences of {SILENCE} s among them"
 

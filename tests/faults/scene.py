@@ -1,10 +1,11 @@
 """What every run stands on: a database, a mail server that keeps what it accepted, people who sign up and some who
-unsubscribe meanwhile, and the count of what may have been in flight when something was killed."""
+unsubscribe meanwhile, and who was being written to at the moment when something was killed."""
 
 import random
+import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from campaigns.claiming import take_back
 from campaigns.models import Campaign, Message
 from campaigns.queueing import new_message
 from contacts import consent
-from contacts.models import Contact
+from contacts.models import Change, Contact
 from events import recording
 from events.items import Item
 from lib import clock
@@ -40,13 +41,18 @@ CREATE TRIGGER note_mark AFTER UPDATE ON campaigns_message FOR EACH ROW
 
 
 class Scene:
-    """`in_flight` is the most that may be unknown; `people` counts those who are to be written to."""
+    """`people` counts those who are to be written to; `in_hand` are the messages that may be unknown, because they
+    were being handed over when something was killed or cut, as the database had it at that moment.
+    """
 
     def __init__(self, cluster, server: FaultySmtpServer, seed: int, full: bool):
         self.cluster, self.server, self.full = cluster, server, full
         self.chance = random.Random(seed)
-        self.people = self.in_flight = self.kills = self.unsubscribed = 0
+        self.people = self.kills = self.unsubscribed = 0
+        self.in_hand: set[str] = set()
+        self.some_leave = False  # before their mail is written: merged, archived, not taken in
         self.pauses: list[float] = []
+        self.workers: list[int] = []
         self.template = TemplateFactory()
         self.campaign: Campaign = CampaignFactory(template=self.template, now=clock.now())
         self.source = Source.objects.create(name="Shop")
@@ -113,10 +119,13 @@ class Scene:
         return self.wait_until(self.is_settled, seconds, "everything is settled")
 
     def is_settled(self) -> bool:
-        waiting = Message.objects.exclude(state__in=["sent", "unknown", "not_sent"])
-        if waiting.exists() or Message.objects.count() < self.people:
+        if Message.objects.exclude(state__in=["sent", "unknown", "not_sent"]).exists():
             return False
-        return not Enrollment.objects.exclude(state="finished").exists()
+        if Enrollment.objects.active().exists():
+            return False
+        if self.some_leave:  # how many mails there will be, nobody knows before all news have been read
+            return not Change.objects.filter(due_at__isnull=False).exists()
+        return Message.objects.count() == self.people
 
     def a_minute_passes(self) -> None:
         """As far as leases are concerned; where what is looked at is not the time that it takes."""
@@ -125,29 +134,70 @@ class Scene:
 
     # --- processes ---
 
-    def worker(self, **environment: str):
-        return processes.worker(
+    @contextmanager
+    def worker(self, **environment: str) -> Iterator[processes.subprocess.Popen]:
+        started = processes.worker(
             EMAIL_URL=self.server.url, MAIL_CONNECTIONS=str(CONNECTIONS), WORKER_PROCESSES=str(PROCESSES),
             SECRET_KEY=settings.SECRET_KEY, **environment,
         )  # fmt: skip
+        with started as process:
+            self.workers.append(process.pid)
+            try:
+                yield process
+            finally:
+                self.workers.remove(process.pid)
 
-    def kill(self, *pids: int) -> None:
-        for pid in pids:
-            processes.kill(pid)
-        self.kills += 1
-        self.in_flight += CONNECTIONS * PROCESSES
+    @contextmanager
+    def standstill(self) -> Iterator[None]:
+        """No worker moves: what is in hand stays in hand, and can be counted."""
+        pids = [member for pid in self.workers for member in (pid, *processes.descendants(pid))]
+        _tell(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _tell(pids, signal.SIGCONT)
+
+    def note_in_hand(self) -> None:
+        """Who is being written to just now; for a standstill, or when those who wrote are dead."""
+        self.in_hand |= {pk.hex for pk in Message.objects.filter(state="sending").values_list("pk", flat=True)}
+
+    def kill(self, pids: Sequence[int], senders: Sequence[int] = ()) -> None:
+        """Kill them. Where their death makes the worker end its `senders`, these stand still until then."""
+        with self.standstill():
+            self.statements_end()
+            _tell(pids, signal.SIGKILL)
+            self.kills += 1
+            self.note_in_hand()
+            others = [pid for one in self.workers for pid in (one, *processes.descendants(one)) if pid not in senders]
+            _tell(others, signal.SIGCONT)
+            until = time.monotonic() + 1.5
+            while time.monotonic() < until and any(map(processes.alive, senders)):
+                time.sleep(0.02)
 
     def kill_all(self, process) -> None:
         """A worker and all its parts; where its ticker was killed before, what is left ends by itself."""
-        processes.kill_all(process.pid)
-        self.kill()
+        with self.standstill():
+            self.statements_end()
+            processes.kill_all(process.pid)
+            self.kills += 1
+            self.note_in_hand()
 
-    def nobody_else_is_connected(self) -> None:
+    def statements_end(self) -> None:
+        """What stands still had asked something of the database; one that waits for another's lock waits on."""
+        with suppress(AssertionError):
+            self.wait_until(lambda: connections.others_busy() == 0, 2, "their statements have ended")
+
+    def nobody_else_is_connected(self, but: int = 0) -> None:
         """A statement that a killed one had begun may still be carried out, and commit."""
-        self.wait_until(lambda: connections.others() == 0, 20, "the killed one's statements have ended")
+        self.wait_until(lambda: connections.others() <= but, 20, "the killed one's statements have ended")
 
     def standing(self) -> str:
         with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
             cursor.execute("SELECT state || ' ' || count(*) FROM campaigns_message GROUP BY state ORDER BY 1")
             return ", ".join(row for (row,) in cursor.fetchall())
         return "the database does not answer"
+
+
+def _tell(pids: Sequence[int], number: int) -> None:
+    for pid in pids:
+        processes.kill(pid, number)

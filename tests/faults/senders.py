@@ -64,7 +64,7 @@ def die_again_and_again(scene: Scene, points: list[str], times: int) -> None:
             scene.wait_until(lambda gone=gone: not gone.exists(), 30, f"it dies {point}")
             scene.nobody_else_is_connected()
             scene.kills += 1
-            scene.in_flight += Message.objects.filter(state="sending").count()
+            scene.note_in_hand()
             scene.a_minute_passes()
         assert Message.objects.filter(state="queued").exists(), "it was still sending when it died last"
         started.start()
@@ -104,7 +104,7 @@ def clocks(scene: Scene) -> str:
                 kill(pid)
             scene.nobody_else_is_connected()
             scene.kills += 2
-            scene.in_flight += Message.objects.filter(state="sending").count()
+            scene.note_in_hand()
             scene.a_minute_passes()
             started.start(offset=offset), started.start()
             scene.wait_until(scene.is_settled, 60, f"with a clock {offset} s off, all is sent")

@@ -12,7 +12,7 @@ from tests.processes import ROOT
 
 TABLES = {
     "F6": ("answers of a provider's HTTP API", ["campaigns/test_transports"]),
-    "F9": ("waits over changes of the clock and ends of months", ["faults/test_calendar"]),
+    "F9 zones": ("local times over changes of the clock, partitions at ends of months", ["faults/test_calendar"]),
     "F11": ("hostile JSON", ["events/test_wire", "lib/test_clean_json", "security/test_hostile_input"]),
     "F12": (
         "hostile headers and addresses",
