@@ -10,15 +10,17 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self):
-        from campaigns import announcing, catcher, claiming, merging, panels, sending
+        from campaigns import announcing, catcher, claiming, merging, panels, segment_uses, sending
         from campaigns.models import Campaign, EmailTemplate
         from contacts.merging import merge_steps
         from ops import work
+        from segments import defining
         from segments.message_leaf import NAMES
 
         for key, model in (("campaign", Campaign), ("template", EmailTemplate)):
             NAMES.register(key, _names(model))
         panels.register()
+        defining.USES.register("campaigns", segment_uses.places)
         merge_steps.register("messages", merging.move)
         work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))
         work.register(work.Queue("settled", "Settled mail", announcing.is_due, announcing.announce))

@@ -16,7 +16,7 @@ from unfold.views import ChangeList
 
 from lib import clock
 from lib.admin import moment
-from segments import detail_pages, form_pages, standing
+from segments import detail_pages, export_pages, form_pages, member_pages, overlap_pages, standing
 from segments.models import Segment
 
 LOOK_OR_DO = require_http_methods(["GET", "HEAD", "POST"])
@@ -152,5 +152,12 @@ class SegmentAdmin(ModelAdmin):
             way("now", detail_pages.now_fragment, require_safe),
             way("refresh", detail_pages.refresh, require_POST),
             way("stop", detail_pages.stop, require_POST),
+            way("members", member_pages.members_page, require_safe),
+            way("put", member_pages.put_page),
+            way("take", member_pages.take_page),
+            way("move", member_pages.move_page),
+            way("undo", member_pages.undo_page),
+            way("overlap", overlap_pages.overlap_page, require_safe),
+            way("export", export_pages.export_page),
             *super().get_urls(),
         ]

@@ -94,6 +94,8 @@ def refresh(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
     """Ask everybody again, now."""
     segment = _changeable(model_admin, request, object_id)
     try:
+        if not segment.is_dynamic:
+            raise defining.Refused("A list has no rules, so there is nothing to refresh.")
         defining.refresh(segment, request.user, clock.now())
     except defining.Refused as refusal:
         tell(request, str(refusal), 40)
@@ -113,6 +115,6 @@ def stop(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
 
 def _changeable(model_admin, request: HttpRequest, object_id: int) -> Segment:
     segment = found(model_admin, request, str(object_id))
-    if not (segment.is_dynamic and model_admin.has_change_permission(request, segment)):
+    if not model_admin.has_change_permission(request, segment):
         raise PermissionDenied
     return segment

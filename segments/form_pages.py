@@ -14,7 +14,7 @@ from lib import clock
 from lib.admin import ask
 from lib.pages import found, number, page, tell
 from ops import audit
-from segments import counting, defining
+from segments import counting, defining, overlap_pages
 from segments.models import Segment
 from segments.segment_forms import SegmentForm
 from segments.standing import people
@@ -51,6 +51,9 @@ def _begun(request: HttpRequest) -> Segment | None:
     if asked.get("copy"):
         original = Segment.objects.filter(pk=number(asked["copy"]) or 0).first()
         return original and _copy_of(original)
+    if asked.get("part"):
+        a, b = (Segment.objects.filter(pk=number(asked.get(name)) or 0).first() for name in ("a", "b"))
+        return overlap_pages.segment_of(asked["part"], a, b)
     if asked.get("again") and (kept := request.session.get(GONE)):
         return Segment(**kept)
     return Segment(kind=asked["kind"]) if asked.get("kind") in KINDS else None

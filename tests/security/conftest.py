@@ -78,7 +78,7 @@ def rows(source, tell):
         "contacts_company": Company.objects.create(key="acme"),
         "contacts_tag": Tag.objects.create(name="lead"),
         "contacts_topic": factories.TopicFactory(),
-        "segments_segment": defining.save(Segment(name="Everyone"), None, now),
+        "segments_segment": defining.save(Segment(name="Guests", kind="static"), None, now),
         "events_event": Event.objects.get(type="Rocket Launched"),
         "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),
         "events_rejectedevent": RejectedEvent.objects.create(source=source, reason="No name.", payload="{}"),
