@@ -78,6 +78,7 @@ UNFOLD = {
                     page("Companies", "domain", "contacts_company_changelist", "contacts.view_company"),
                     page("Tags", "sell", "contacts_tag_changelist", "contacts.view_tag"),
                     page("Addresses", "alternate_email", "contacts_address_changelist", "contacts.view_address"),
+                    page("Import", "upload_file", "contacts_import_changelist", "contacts.import_contact"),
                 ],
             },
             {

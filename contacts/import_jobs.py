@@ -6,9 +6,10 @@ import msgspec
 
 from contacts import import_duplicates, import_lists
 from contacts.import_duplicates import LATER, read_lines
+from contacts.import_mapping import Mapping
 from contacts.import_models import Import, ImportPart
 from contacts.import_plan import SUPERSEDED, Fate, Plan
-from contacts.import_rows import Mapping, Note, RowReader
+from contacts.import_rows import Note, RowReader
 from contacts.import_tally import Tally
 from contacts.import_writing import write
 from contacts.importing import DESTINATIONS
@@ -56,7 +57,7 @@ def carry_out(job: Job, now: datetime) -> bool:
     whole.save(update_fields=["became"])
     part.save(update_fields=["fates"])
     job.total, job.done, job.cursor = whole.rows, job.done + len(fates), {"part": number + 1}
-    job.result = _in_words(tally)
+    job.result = tally.in_words()
     return not whole.parts.filter(number=number + 1).exists()
 
 
@@ -68,7 +69,7 @@ def _of(job: Job, column: str) -> Import:
 
 
 def _mapping(whole: Import) -> Mapping:
-    mapping = msgspec.convert(whole.mapping, Mapping)
+    mapping = whole.chosen
     if mapping.topic and not Topic.objects.filter(pk=mapping.topic).exists():
         raise jobs.JobFailed("The topic that was chosen is not there any more; choose another.")
     return mapping
@@ -83,7 +84,7 @@ def _read(whole: Import, part: ImportPart, mapping: Mapping):
         return [reader.read(line, cells) for line, cells in lines], []
     keys = [key.removeprefix("#") for key in reader.keys(lines)]
     old = [
-        Fate(line, key, SUPERSEDED, [Note(LATER, f"line {later[str(line)]:,}")])
+        Fate(line, key, SUPERSEDED, [Note(LATER, f"see line {later[str(line)]:,}")])
         for (line, _), key in zip(lines, keys, strict=True)
         if str(line) in later
     ]
@@ -128,13 +129,6 @@ def _put(whole: Import, contacts: list[int], now: datetime) -> None:
     if key not in DESTINATIONS or int(pk) not in dict(DESTINATIONS[key].choices()):
         raise jobs.JobFailed("What the people were to be added to is not there any more; choose another.")
     DESTINATIONS[key].add(int(pk), contacts, now, whole.created_by)
-
-
-def _in_words(tally: Tally) -> str:
-    said = {"new": "new", "updated": "updated", "unchanged": "as they were", "found": "found", "missing": "not found"}
-    said |= {"left": "left as they were", "refused": "refused", "superseded": "superseded"}
-    counts = [f"{tally.counts[what]:,} {word}" for what, word in said.items() if tally.counts.get(what)]
-    return f"{', '.join(counts)}."
 
 
 def _compare(job: Job, whole: Import, number: int) -> bool:

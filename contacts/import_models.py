@@ -1,9 +1,11 @@
 """Files of people that somebody brought: what stands in them, how it is read, and what became of each row."""
 
+import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from contacts.import_mapping import Mapping
 from lib import clock
 from ops.models import Job
 
@@ -41,6 +43,11 @@ class Import(models.Model):
 
     def __str__(self):
         return self.file_name
+
+    @property
+    def chosen(self) -> Mapping:
+        """What was said about the columns and what is to be done; no columns where nobody said anything yet."""
+        return msgspec.convert(self.mapping, Mapping)
 
     @property
     def stage(self) -> str:

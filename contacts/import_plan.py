@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from contacts import addresses, import_sql
+from contacts.import_mapping import Mapping
 from contacts.import_people import People, Target
-from contacts.import_rows import Mapping, Note, Row
+from contacts.import_rows import Note, Row
 from contacts.models import Suppression
 from contacts.traits import merged, over_limit
 

@@ -8,33 +8,11 @@ import msgspec
 
 from contacts.addresses import NotAnAddress, normalise
 from contacts.import_files import Line
+from contacts.import_mapping import MAX_TAG, Mapping
 from contacts.import_types import TYPES, Reader, Unreadable, words
 from contacts.traits import ZONES
 
-MAX_ID, MAX_TAG, LONGEST_SHOWN = 255, 80, 100
-
-
-class Column(msgspec.Struct):
-    """What one column is: a key of USES; for an attribute its dotted path and its type."""
-
-    use: str
-    attribute: str = ""
-    type: str = "text"
-
-
-class Mapping(msgspec.Struct):
-    """Everything that was chosen for an import."""
-
-    columns: list[Column] = []
-    known: str = "update"  # or "leave": contacts that are here already
-    unknown: str = "add"  # or "leave": people who are not here yet
-    empty: str = "leave"  # or "clear": an empty cell takes the attribute away
-    tags: list[str] = []
-    destination: str = ""  # "segment:12"
-    topic: int | None = None
-    basis: str = ""
-    agreed: str = ""  # the sentence of when and through what
-    wording: str = ""
+MAX_ID, LONGEST_SHOWN = 255, 100
 
 
 class Note(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -5,10 +5,22 @@ from typing import Any
 
 import msgspec
 
-from contacts.import_plan import Fate
-from contacts.import_rows import Mapping, Row
+from contacts.import_lists import FOUND, MISSING
+from contacts.import_mapping import Mapping
+from contacts.import_plan import LEFT, NEW, REFUSED, SUPERSEDED, UNCHANGED, UPDATED, Fate
+from contacts.import_rows import Row
 from lib.words import in_plain_words
 
+WORDS = {
+    NEW: "New",
+    UPDATED: "Updated",
+    UNCHANGED: "As they were",
+    LEFT: "Left alone",
+    FOUND: "Found",
+    MISSING: "Not found",
+    SUPERSEDED: "Said again later",
+    REFUSED: "Refused",
+}
 EXAMPLES, PREVIEWED, REASONS = 10, 20, 100
 
 
@@ -34,6 +46,11 @@ class Tally(msgspec.Struct):
 
     def as_json(self) -> dict[str, Any]:
         return msgspec.to_builtins(self)
+
+    def in_words(self) -> str:
+        """“480 new, 2 refused.”"""
+        counts = [f"{self.counts[what]:,} {word.lower()}" for what, word in WORDS.items() if self.counts.get(what)]
+        return f"{', '.join(counts)}."
 
     def add(self, fates: Sequence[Fate]) -> None:
         for fate in fates:

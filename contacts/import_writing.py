@@ -11,9 +11,10 @@ from typing import Any
 from django.db import transaction
 
 from contacts import import_sql
+from contacts.import_mapping import Mapping
 from contacts.import_people import Target
 from contacts.import_plan import ChangedHands, Plan
-from contacts.import_rows import Mapping, Row
+from contacts.import_rows import Row
 from contacts.models import Tag, Topic
 from contacts.traits import save
 
@@ -133,6 +134,6 @@ def _subscribe(plan: Plan, address_ids: dict[str, int], source: str, now: dateti
         for email, target in plan.subscribing.items()
         if email in address_ids
     )
-    told: dict[str, Any] = {"basis": mapping.basis, "source": source[:120], "wording": mapping.wording}
+    told: dict[str, Any] = {"basis": mapping.basis, "source": source[:120], "wording": mapping.told}
     told |= {"rows": import_sql.rows(rows), "topic": topic.pk, "key": topic.key, "now": now}
     import_sql.ask(import_sql.SUBSCRIBE, told)

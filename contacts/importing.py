@@ -14,8 +14,8 @@ from django.db import transaction
 
 from contacts import import_files, import_guesses
 from contacts.import_files import Line
+from contacts.import_mapping import Mapping
 from contacts.import_models import Import, ImportPart
-from contacts.import_rows import Mapping
 from contacts.import_tally import Tally
 from lib.registry import Registry
 from ops import jobs

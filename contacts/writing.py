@@ -224,14 +224,15 @@ def _announce(kind: str, names: Mapping[int, list[str]], now: datetime, source: 
 
 def _checked_values(values: Mapping[str, Any]) -> dict[str, Any]:
     for path in values:
-        _check_path(path)
+        check_path(path)
     try:
         return clean_json.clean(dict(values))
     except clean_json.Unclean as fault:
         raise NotWritable(str(fault), "attributes") from fault
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
+    """Raises NotWritable unless this is an attribute's dotted name."""
     field = f"attributes.{path[:60]}"
     if path in OWN_COLUMNS:
         raise NotWritable(f"“{path}” is not an attribute; send it beside “attributes”, not inside.", field)

@@ -26,6 +26,7 @@ _marketer = (
     | _allow(VIEW, [*_audience, *_history, *_events, "campaigns.version", "campaigns.step", "campaigns.edge"])
     | _allow(VIEW, ["campaigns.caughtmail", "automation.assignment", "automation.refusal", "ops.job"])
     | {"campaigns.delete_emailtemplate", "campaigns.send_test", "contacts.add_contact", "contacts.change_contact"}
+    | {"contacts.import_contact"}
     | {"campaigns.delete_caughtmail"}
 )
 _engineer = (

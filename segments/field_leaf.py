@@ -1,7 +1,6 @@
 """The leaf that compares one field: {"field": "contact.plan", "op": "is", "value": "pro"}."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +8,11 @@ from django.db.models import QuerySet, Value
 from django.db.models.expressions import Combinable
 
 from contacts.models import Contact
-from segments.fields import AnyField, Comparison, JsonField, UnknownField, found
-from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted, superfluous
+from segments.fields import Field, JsonField, UnknownField, found
+from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted
 from segments.operands import CALENDAR_DAYS, NOTHING, Parts, read_span
 from segments.operators import Operator, operator_named
-from segments.sql import Sql, complement
+from segments.sql import Json, Sql, complement
 from segments.values import TYPES, Type, Unreadable, guessed
 
 
@@ -40,7 +39,9 @@ class FieldLeaf(LeafKind):
             yield Problem(joined_path(path, place) + fault.place, str(fault))
         except UnknownField as fault:
             yield Problem(joined_path(path, place), str(fault))
-        yield from superfluous(leaf, self.keys, path)
+        for key in sorted(map(str, leaf.keys() - self.keys)):
+            sentence = f"{quoted(key)} says nothing in a condition; remove it."
+            yield Problem(joined_path(path, quoted(key)), sentence)
 
     def expression(self, leaf: dict[str, Any], scope: Scope) -> Combinable:
         operator, type_ = _operator(leaf), _type(leaf, found(leaf["field"], scope))
@@ -72,11 +73,8 @@ class FieldLeaf(LeafKind):
 
     def seen(self, leaf: dict[str, Any], scope: Scope) -> Combinable | None:
         field = found(leaf["field"], scope)
-        return field.seen(scope, _type(leaf, field).key)
-
-    def vanished(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
-        with suppress(UnknownField):  # that is a problem, not a loss
-            yield from found(leaf["field"], scope).vanished(scope)
+        value = field.sent(scope) if isinstance(field, JsonField) else field.expression(scope, field.type)
+        return Json("to_jsonb({x})", x=value)
 
 
 def crossings(leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[Sql]:
@@ -94,7 +92,8 @@ def turns_at_midnight(leaf: dict[str, Any]) -> bool:
 
 def _test(leaf: dict[str, Any], sql: str, scope: Scope, parts: Parts) -> Sql:
     field = found(leaf["field"], scope)
-    return field.test(Comparison(sql, _type(leaf, field), parts, scope, _operator(leaf).positive.key))
+    value = field.expression(scope, _type(leaf, field).key)
+    return Sql(f"({sql})", x=value, zone=Value(scope.zone), **parts)
 
 
 def _operator(leaf: dict[str, Any]) -> Operator:
@@ -106,7 +105,7 @@ def _operator(leaf: dict[str, Any]) -> Operator:
     raise Unreadable(f"{quoted(key)} is not an operator; choose one such as “is”.")
 
 
-def _type(leaf: dict[str, Any], field: AnyField) -> Type:
+def _type(leaf: dict[str, Any], field: Field | JsonField) -> Type:
     operator = _operator(leaf)
     type_ = _given(leaf, field) or field.type or guessed(leaf.get("value"), operator.types)
     if type_ not in operator.types:
@@ -123,13 +122,13 @@ def type_of(leaf: dict[str, Any], scope: Scope) -> str:
         return ""
 
 
-def _given(leaf: dict[str, Any], field: AnyField) -> str:
+def _given(leaf: dict[str, Any], field: Field | JsonField) -> str:
     given = leaf.get("type", "")
     if not given:
         return ""
     if not isinstance(given, str) or given not in TYPES:
         raise Unreadable(f"{quoted(given)} is not a type; use text, number, date, boolean or list.")
-    if field.type and not isinstance(field, JsonField) and given != field.type:
+    if isinstance(field, Field) and given != field.type:
         raise Unreadable(f"{quoted(field.key)} is {TYPES[field.type].noun}; remove the other type.")
     return given
 

@@ -20,6 +20,7 @@ MAY_VIEW = {
     "contacts_tag": READERS,
     "contacts_address": READERS,
     "contacts_topic": READERS,
+    "contacts_import": {"Marketer", "Publisher"},
     "events_event": READERS | {"Engineer"},
     "events_eventtyperow": READERS | {"Engineer"},
     "events_rejectedevent": {"Analyst", "Engineer"},
@@ -42,6 +43,7 @@ MAY_VIEW = {
 MAY_ADD = {
     "contacts_contact": {"Marketer", "Publisher"},
     "contacts_topic": {"Publisher"},
+    "contacts_import": {"Marketer", "Publisher"},
     "ops_source": {"Engineer"},
     "ops_apikey": {"Engineer"},
 }

@@ -6,8 +6,8 @@ import io
 import msgspec
 
 from contacts import importing
+from contacts.import_mapping import Column, Mapping
 from contacts.import_models import Import
-from contacts.import_rows import Column, Mapping
 from contacts.models import Contact
 from ops import jobs
 from tests.factories import NOW
@@ -28,7 +28,7 @@ def received(*rows, kind="contacts", user=None, **options) -> Import:
 def guessed(whole: Import, **options) -> Mapping:
     """As the form proposes it, with what the test chooses."""
     columns = [Column(one["use"], one["attribute"], one["type"]) for one in whole.columns]
-    return msgspec.structs.replace(msgspec.convert(whole.mapping, Mapping), columns=columns, **options)
+    return msgspec.structs.replace(whole.chosen, columns=columns, **options)
 
 
 def work(now=NOW) -> None:

@@ -89,7 +89,7 @@ def test_the_last_of_the_rows_about_one_person_counts():
     whole = imported("id,plan", "1,free", "2,pro", "1,gold")
     assert fates(whole) == {2: "superseded", 3: "new", 4: "new"}
     assert by_id("1").attributes == {"plan": "gold"}
-    assert whole.expected["reasons"][import_jobs.LATER]["examples"] == [[2, "line 4"]]
+    assert whole.expected["reasons"][import_jobs.LATER]["examples"] == [[2, "see line 4"]]
 
 
 def test_the_last_row_counts_also_over_the_parts_of_a_large_file(monkeypatch):
@@ -211,7 +211,7 @@ def test_a_dry_run_writes_nothing_and_foretells_the_import():
 # --- consent ---
 
 
-AGREED = {"basis": "opt_in", "wording": "I want tips.\nAgreed on 1 March 2026 through the fair."}
+AGREED = {"basis": "opt_in", "agreed_on": "2026-03-01", "agreed_through": "the fair", "wording": "I want tips."}
 
 
 def test_a_topic_with_its_basis_subscribes_and_the_ledger_says_why():
@@ -219,7 +219,8 @@ def test_a_topic_with_its_basis_subscribes_and_the_ledger_says_why():
     whole = imported("email", "ann@example.com", topic=topic.pk, **AGREED)
     [record] = ConsentRecord.objects.all()
     assert (record.action, record.basis, record.topic, record.at) == ("given", "opt_in", topic, NOW)
-    assert record.source == "Import of people.csv" and "through the fair" in record.wording
+    assert record.source == "Import of people.csv"
+    assert record.wording == "I want tips.\nAgreed on 2026-03-01 through the fair."
     assert record.contact.email == "ann@example.com" and whole.became["subscribed"] == whole.expected["subscribed"] == 1
     assert consent.verdicts([record.address_id], topic.pk, False, NOW)[record.address_id].allowed
     assert Change.objects.filter(kind="consent", names=["topic:tips"], triggers=False).count() == 1

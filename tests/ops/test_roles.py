@@ -20,6 +20,7 @@ TABLE = {
     "contacts.view_contact": {"Marketer", "Publisher", "Analyst"},
     "contacts.change_contact": {"Marketer", "Publisher"},
     "contacts.delete_contact": set(),
+    "contacts.import_contact": {"Marketer", "Publisher"},
     "events.view_event": {"Marketer", "Publisher", "Analyst", "Engineer"},
     "events.change_eventtyperow": {"Engineer"},
     "events.view_rejectedevent": {"Analyst", "Engineer"},

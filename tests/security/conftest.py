@@ -1,5 +1,7 @@
 """People of every role, and one row of everything that has a page."""
 
+from io import BytesIO
+
 import pytest
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.admin.models import LogEntry
@@ -10,6 +12,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from automation.models import Enrollment
 from campaigns.models import CaughtMail
+from contacts import importing
 from contacts.models import Company, Tag
 from events.items import Item
 from events.models import Event, EventTypeRow, RejectedEvent
@@ -79,6 +82,7 @@ def rows(source, tell):
         "contacts_tag": Tag.objects.create(name="lead"),
         "contacts_topic": factories.TopicFactory(),
         "segments_segment": defining.save(Segment(name="Guests", kind="static"), None, now),
+        "contacts_import": importing.receive(BytesIO(b"email\nann@example.com\n"), "a.csv", "contacts", None, now),
         "events_event": Event.objects.get(type="Rocket Launched"),
         "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),
         "events_rejectedevent": RejectedEvent.objects.create(source=source, reason="No name.", payload="{}"),

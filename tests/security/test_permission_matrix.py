@@ -21,6 +21,7 @@ PAGES = {
     "contacts_tag": (READERS, NONE, NONE, NONE),
     "contacts_address": (READERS, NONE, NONE, NONE),
     "contacts_topic": (READERS, PUBLISHER, PUBLISHER, NONE),
+    "contacts_import": (WRITERS, WRITERS, WRITERS, NONE),
     "segments_segment": (READERS, WRITERS, READERS, WRITERS),  # its page only shows
     "events_event": (READERS | ENGINEER, NONE, NONE, NONE),
     "events_eventtyperow": (READERS | ENGINEER, NONE, ENGINEER, NONE),
@@ -58,6 +59,8 @@ OTHERS = {
     "segments_segment_overlap": (READERS, NONE),
     "segments_segment_export": (PUBLISHER, PUBLISHER),
     **dict.fromkeys(["segments_segment_refresh", "segments_segment_stop"], (NONE, WRITERS)),
+    **{f"contacts_import_{page}": (WRITERS, WRITERS) for page in ("columns", "now", "start", "cancel")},
+    **{f"contacts_import_{page}": (WRITERS, WRITERS) for page in ("forget", "result")},
     "events_eventtyperow_adopt": (ENGINEER, ENGINEER),
     **dict.fromkeys(["campaigns_campaign_activate", "campaigns_campaign_publish"], (PUBLISHER, PUBLISHER)),
     **dict.fromkeys(["campaigns_campaign_pause", "campaigns_campaign_resume"], (PUBLISHER, PUBLISHER)),
