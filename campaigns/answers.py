@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import F
 
 from campaigns import lifecycle
 from campaigns.delivery import Outcome
@@ -98,11 +97,8 @@ def _soft_bounce(message: Message, outcome: Outcome, now: datetime) -> Result:
     if message.address and message.address.soft_bounces + 1 >= SOFT_IS_HARD:
         return _hard_bounce(message, outcome, now)
     result = _later(message, now + SOFT_HOLD, Why.BOUNCED, outcome.sentence)
-    result.follow_up.append(
-        lambda at: _address(message).update(
-            fence=F("fence") + 1, soft_bounces=F("soft_bounces") + 1, held_until=at + SOFT_HOLD
-        )
-    )
+    if address_id := message.address_id:
+        result.follow_up.append(lambda at: consent.hold(address_id, until=at + SOFT_HOLD, now=at))
     return result
 
 

@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter
 from unfold.decorators import display
 
-from contacts import address_admin, contact_actions, contact_page, writing
+from contacts import address_admin, consent, contact_actions, contact_page, writing
 from contacts import import_admin as import_admin  # registers itself
 from contacts.consent import suppressions_of
 from contacts.contact_forms import AddContactForm
@@ -234,6 +234,12 @@ class TopicAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return ["key"] if obj else []
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        if change and "basis" in form.changed_data:
+            for act in consent.BASIS_CHANGED:
+                act(obj, request.user, clock.now())
 
     @display(description="may be sent", ordering="basis")
     def basis_in_words(self, topic):

@@ -22,7 +22,8 @@ class Joining(NamedTuple):
 def join(joinings: Sequence[Joining], source_id: int, now: datetime, triggers: bool = True) -> dict[str, str]:
     """Make the companies and memberships that are missing and write what is told; a fixed number of queries.
 
-    A Change tells of every membership that is new and of every contact who told something new.
+    A Change tells of every membership that is new and of every contact who told something new: its names are
+    the company's key and, where its attributes became different, “attributes”.
     Returns company key → sentence where what was told could not be kept.
     """
     if not joinings:
@@ -88,7 +89,9 @@ WITH joining AS MATERIALIZED (
     ON CONFLICT (contact_id, company_id) DO NOTHING RETURNING contact_id, company_id
 )
 INSERT INTO contacts_change (contact_id, kind, names, source_id, triggers, parked_because, due_at)
-SELECT contact, 'company', jsonb_build_array(key), %s, %s, '', %s FROM joining
+SELECT contact, 'company', CASE WHEN changed THEN jsonb_build_array(key, 'attributes') ELSE jsonb_build_array(key) END,
+    %s, %s, '', %s
+FROM joining
 WHERE changed OR (contact, company) IN (SELECT contact_id, company_id FROM joined) ORDER BY contact, company
 """
 

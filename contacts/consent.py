@@ -6,7 +6,7 @@ to the address does not wait for.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,14 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from contacts.models import Address, Change, ConsentRecord, Contact, Subscription, Suppression, Topic
+from lib.registry import Registry
 
 GIVEN = [ConsentRecord.Action.GIVEN, ConsentRecord.Action.RESTORED]
 FOR_GOOD = [Suppression.Reason.COMPLAINT, Suppression.Reason.ERASED]
+
+
+# Apps above register `act(topic, user, now)`: what follows when a topic's basis was changed for everybody.
+BASIS_CHANGED: Registry[Callable[[Topic, Any, datetime], None]] = Registry("consequence of a topic's basis")
 
 
 class StaysSuppressed(ValueError):
@@ -133,6 +138,14 @@ def clear_suppression(address_id: int, *, now: datetime) -> int:
         _write(address, held_until=None, soft_bounces=0)
         _announce(address, "suppressed", now)
     return lifted
+
+
+@transaction.atomic
+def hold(address_id: int, *, until: datetime, now: datetime) -> None:
+    """After a soft bounce: nothing is sent until then."""
+    address = _locked(address_id)
+    _write(address, held_until=until, soft_bounces=address.soft_bounces + 1)
+    _announce(address, "held", now)
 
 
 @dataclass(frozen=True)

@@ -26,3 +26,19 @@ class SegmentsConfig(AppConfig):
         work.register(work.Queue("segments", "Segments that time changes", sweeping.is_due, sweeping.sweep))
         work.SWEEPS.register("segment flow", flow.compact)
         DESTINATIONS.register("segment", importing.destination)
+        self._about_contacts()
+
+    def _about_contacts(self):
+        """What hangs on contacts beside their attributes and events."""
+        from contacts import consent
+        from segments import company_fields, refreshing, tag_field
+        from segments.consent_leaf import ConsentLeaf
+        from segments.leaves import LEAVES
+        from segments.sample_leaf import SampleLeaf
+        from segments.segment_leaf import SegmentLeaf
+
+        for kind in (SegmentLeaf(), ConsentLeaf(), SampleLeaf()):
+            LEAVES.register(kind.key, kind)
+        tag_field.register()
+        company_fields.register()
+        consent.BASIS_CHANGED.register("segments", refreshing.follow_basis)

@@ -1,6 +1,7 @@
 """The leaf that compares one field: {"field": "contact.plan", "op": "is", "value": "pro"}."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -8,11 +9,11 @@ from django.db.models import QuerySet, Value
 from django.db.models.expressions import Combinable
 
 from contacts.models import Contact
-from segments.fields import Field, JsonField, UnknownField, found
-from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted
+from segments.fields import AnyField, Comparison, JsonField, UnknownField, found
+from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted, superfluous
 from segments.operands import CALENDAR_DAYS, NOTHING, Parts, read_span
 from segments.operators import Operator, operator_named
-from segments.sql import Json, Sql, complement
+from segments.sql import Sql, complement
 from segments.values import TYPES, Type, Unreadable, guessed
 
 
@@ -39,9 +40,7 @@ class FieldLeaf(LeafKind):
             yield Problem(joined_path(path, place) + fault.place, str(fault))
         except UnknownField as fault:
             yield Problem(joined_path(path, place), str(fault))
-        for key in sorted(map(str, leaf.keys() - self.keys)):
-            sentence = f"{quoted(key)} says nothing in a condition; remove it."
-            yield Problem(joined_path(path, quoted(key)), sentence)
+        yield from superfluous(leaf, self.keys, path)
 
     def expression(self, leaf: dict[str, Any], scope: Scope) -> Combinable:
         operator, type_ = _operator(leaf), _type(leaf, found(leaf["field"], scope))
@@ -73,8 +72,11 @@ class FieldLeaf(LeafKind):
 
     def seen(self, leaf: dict[str, Any], scope: Scope) -> Combinable | None:
         field = found(leaf["field"], scope)
-        value = field.sent(scope) if isinstance(field, JsonField) else field.expression(scope, field.type)
-        return Json("to_jsonb({x})", x=value)
+        return field.seen(scope, _type(leaf, field).key)
+
+    def vanished(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
+        with suppress(UnknownField):  # that is a problem, not a loss
+            yield from found(leaf["field"], scope).vanished(scope)
 
 
 def crossings(leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[Sql]:
@@ -92,8 +94,7 @@ def turns_at_midnight(leaf: dict[str, Any]) -> bool:
 
 def _test(leaf: dict[str, Any], sql: str, scope: Scope, parts: Parts) -> Sql:
     field = found(leaf["field"], scope)
-    value = field.expression(scope, _type(leaf, field).key)
-    return Sql(f"({sql})", x=value, zone=Value(scope.zone), **parts)
+    return field.test(Comparison(sql, _type(leaf, field), parts, scope, _operator(leaf).positive.key))
 
 
 def _operator(leaf: dict[str, Any]) -> Operator:
@@ -105,7 +106,7 @@ def _operator(leaf: dict[str, Any]) -> Operator:
     raise Unreadable(f"{quoted(key)} is not an operator; choose one such as “is”.")
 
 
-def _type(leaf: dict[str, Any], field: Field | JsonField) -> Type:
+def _type(leaf: dict[str, Any], field: AnyField) -> Type:
     operator = _operator(leaf)
     type_ = _given(leaf, field) or field.type or guessed(leaf.get("value"), operator.types)
     if type_ not in operator.types:
@@ -122,13 +123,13 @@ def type_of(leaf: dict[str, Any], scope: Scope) -> str:
         return ""
 
 
-def _given(leaf: dict[str, Any], field: Field | JsonField) -> str:
+def _given(leaf: dict[str, Any], field: AnyField) -> str:
     given = leaf.get("type", "")
     if not given:
         return ""
     if not isinstance(given, str) or given not in TYPES:
         raise Unreadable(f"{quoted(given)} is not a type; use text, number, date, boolean or list.")
-    if isinstance(field, Field) and given != field.type:
+    if field.type and not isinstance(field, JsonField) and given != field.type:
         raise Unreadable(f"{quoted(field.key)} is {TYPES[field.type].noun}; remove the other type.")
     return given
 

@@ -1,20 +1,22 @@
-"""The fields that conditions read: registered ones, attributes of contacts, properties of events."""
+"""The fields that conditions read: registered ones, attributes of contacts, properties of events.
 
-from collections.abc import Callable
+What hangs on a contact in other tables (tags, companies, computed attributes) has a module of its own.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Value
+from django.db.models import F, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Lower
 
-from contacts.models import ContactTag
 from events import types as event_types
 from lib.clean_json import MAX_DEPTH, MAX_KEY_LENGTH, Unclean, clean
 from lib.registry import Registry
 from segments.leaves import Scope, Subject, quoted
-from segments.sql import Sql
-from segments.values import TYPES
+from segments.operands import Parts
+from segments.sql import Json, Sql
+from segments.values import TYPES, Type
 
 
 class UnknownField(ValueError):
@@ -22,7 +24,68 @@ class UnknownField(ValueError):
 
 
 @dataclass(frozen=True)
-class Field:
+class Comparison:
+    """A test in SQL, to be put to a value {x}; that of a positive operator, or another one without a name."""
+
+    sql: str
+    type: Type
+    parts: Parts
+    scope: Scope
+    operator: str = ""
+
+    def of(self, value: Combinable) -> Sql:
+        return Sql(f"({self.sql})", x=value, zone=Value(self.scope.zone), **self.parts)
+
+
+class AnyField(Protocol):
+    """What a leaf needs of its field, of whatever kind."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def type(self) -> str:
+        """Empty: any."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What must be written for it to change: segments.reading."""
+
+    def test(self, comparison: Comparison) -> Sql:
+        """Whether the comparison holds of its value."""
+
+    def seen(self, scope: Scope, type_: str) -> Combinable | None:
+        """Its value as jsonb."""
+
+    def vanished(self, scope: Scope) -> Iterator[str]:
+        """Why it is not there any more, in a sentence."""
+
+
+def as_json(value: Combinable) -> Combinable:
+    return Json("to_jsonb({x})", x=value)
+
+
+class OneValue:
+    """A field whose value is one expression."""
+
+    def expression(self, scope: Scope, type_: str) -> Combinable:
+        raise NotImplementedError
+
+    def test(self, comparison: Comparison) -> Sql:
+        return comparison.of(self.expression(comparison.scope, comparison.type.key))
+
+    def seen(self, scope: Scope, type_: str) -> Combinable | None:
+        return as_json(self.expression(scope, type_))
+
+    def vanished(self, scope: Scope) -> Iterator[str]:
+        yield from ()
+
+
+@dataclass(frozen=True)
+class Field(OneValue):
     """A field with a name of its own.
 
     `path` is a lookup from the contact or, for event.*, a key of `Subject.event`; `source` makes the
@@ -45,7 +108,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class JsonField:
+class JsonField(OneValue):
     """A path into the attributes of a contact (`contact.subscription.plan`) or the properties of an event."""
 
     key: str
@@ -60,6 +123,9 @@ class JsonField:
     def expression(self, scope: Scope, type_: str) -> Combinable:
         return Sql(TYPES[type_].json, j=self.sent(scope), zone=Value(scope.zone))
 
+    def seen(self, scope: Scope, type_: str) -> Combinable:
+        return as_json(self.sent(scope))
+
     def sent(self, scope: Scope) -> Combinable:
         """The value as it was sent, as jsonb."""
         subject, from_event = scope.subject, self.key.startswith("event.")
@@ -67,15 +133,12 @@ class JsonField:
         return Sql("({c} #> {keys}::text[])", c=F(column), keys=Value(list(self.keys)))
 
 
-FIELDS: Registry[Field] = Registry("field of conditions")
+FIELDS: Registry[AnyField] = Registry("field of conditions")
+# Root of a name (`company` of company.plan) → the field of such a name. May raise UnknownField.
+ROOTS: Registry[Callable[[str, tuple[str, ...], Scope], AnyField]] = Registry("root of fields")
 
 
-def _tags(contact: str) -> Combinable:
-    its_tags = ContactTag.objects.filter(contact=OuterRef(f"{contact}pk"))
-    return ArraySubquery(its_tags.values(name=Lower("tag__name")))
-
-
-def register(*fields: Field) -> None:
+def register(*fields: AnyField) -> None:
     for field in fields:
         FIELDS.register(field.key, field)
 
@@ -85,7 +148,6 @@ register(
     Field("contact.email", "their e-mail address", "address__email", "text", reads=("email",)),
     Field("contact.name", "their name", "name", "text", reads=NAMES),
     Field("contact.timezone", "their time zone", "timezone", "text", reads=("timezone",)),
-    Field("contact.tags", "their tags", "tags", "list", _tags, reads=("tags",)),
     Field("contact.created_at", "the day they became known", "created_at", "date"),
     Field("contact.last_seen_at", "the day they were last seen", "last_seen_at", "date", reads=("seen",)),
     Field("contact.is_test", "being a test contact", "is_test", "boolean", reads=("is_test",)),
@@ -94,13 +156,15 @@ register(
 )
 
 
-def found(key: object, scope: Scope) -> Field | JsonField:
+def found(key: object, scope: Scope) -> AnyField:
     """The field of that name for the scope's subject; raises UnknownField."""
     root, keys = _split(key)
     if root == "event" and not scope.subject.event:
         raise UnknownField(f"{quoted(key)} needs an event; use a field that begins with contact.")
     if registered := FIELDS.get(str(key)):
         return registered
+    if make := ROOTS.get(root):
+        return make(str(key), keys, scope)
     owner = "their" if root == "contact" else "the event’s"
     type_ = _property_type(keys, scope.event_type) if root == "event" else ""
     return JsonField(str(key), f"{owner} {' '.join(keys).replace('_', ' ')}", keys, type_)
@@ -118,7 +182,7 @@ def _split(key: object) -> tuple[str, tuple[str, ...]]:
     if not isinstance(key, str) or not key.strip():
         raise UnknownField("Choose a field, such as contact.plan.")
     root, *keys = key.split(".")
-    if root not in ("contact", "event") or not all(keys) or not keys:
+    if root not in ("contact", "event", *dict(ROOTS.items())) or not all(keys) or not keys:
         raise UnknownField(f"{quoted(key)} is not a field; write one such as contact.plan or event.total.")
     if len(keys) > MAX_DEPTH or max(map(len, keys)) > MAX_KEY_LENGTH:
         raise UnknownField(f"{quoted(key)} is too long for a field; shorten it.")
@@ -135,7 +199,7 @@ def _property_type(keys: tuple[str, ...], event_type: str | None) -> str:
     return type_ if type_ in TYPES else ""
 
 
-def registered_for(subject: Subject) -> list[Field]:
+def registered_for(subject: Subject) -> list[AnyField]:
     """The registered fields that the subject can be asked about."""
     return [field for field in FIELDS if subject.event or not field.key.startswith("event.")]
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet
 from django.db.models.expressions import Combinable
 
 from lib.registry import Registry
+from segments.sql import among
 
 AT_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # checking and wording do not depend on the moment
 
@@ -52,11 +53,26 @@ class Scope:
     event_type: str | None = None
     asks_database: bool = False  # may a check ask PostgreSQL, as that of a pattern does?
     only: Collection[int] | None = None  # the contacts that are asked about, so that a leaf reads theirs alone
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # looked up once for the whole tree
 
     @property
     def contact_id(self) -> F:
         """The column that names the contact, for leaves that look into other tables."""
         return F(f"{self.subject.contact}pk")
+
+    @property
+    def contact_outside(self) -> OuterRef:
+        """The same, from inside a subquery."""
+        return OuterRef(f"{self.subject.contact}pk")
+
+    def narrowed(self, rows: QuerySet) -> QuerySet:
+        """Rows of another table, less those of contacts that are not asked about."""
+        return rows if self.only is None else rows.filter(among(F("contact_id"), self.only))
+
+    @property
+    def address_id(self) -> str:
+        """The lookup of the contact's address."""
+        return f"{self.subject.contact}address_id"
 
     @property
     def zone(self) -> str:
@@ -131,3 +147,9 @@ def quoted(text: object) -> str:
 
 def joined_path(*parts: str) -> str:
     return ".".join(part for part in parts if part)
+
+
+def superfluous(leaf: dict[str, Any], known: set[str], path: str) -> Iterator[Problem]:
+    """The keys of a leaf that its kind does not know."""
+    for key in sorted(map(str, leaf.keys() - known)):
+        yield Problem(joined_path(path, quoted(key)), f"{quoted(key)} says nothing in a condition; remove it.")

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts.models import LANES
+from contacts.models import LANES, Topic
 from ops import jobs, work
 from ops.jobs import JobFailed
 from ops.models import Job
@@ -44,6 +44,17 @@ def start(segment: Segment, cause: str, user, now: datetime) -> Job:
     segment.refresh = jobs.start(KIND, f"Work out who is in “{segment}”", arguments, user, now)
     segment.save(update_fields=["refresh"])
     return segment.refresh
+
+
+def start_readers(token: str, user, now: datetime) -> None:
+    """Queue a refresh of every segment that reads what changed for everybody at once; it starts no campaign."""
+    for segment in Segment.objects.evaluated().filter(reads__contains=[token]).select_related("refresh"):
+        start(segment, Cause.DEFINITION, user, now)
+
+
+def follow_basis(topic: Topic, user, now: datetime) -> None:
+    """The basis of a topic decides who may be mailed about it."""
+    start_readers("consent", user, now)
 
 
 def step(job: Job, now: datetime) -> bool:

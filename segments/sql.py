@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from django.db.models import BooleanField, Field, Func, JSONField, QuerySet, Subquery, Value
+from django.db.models import BooleanField, Exists, Field, Func, JSONField, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 
 _place = re.compile(r"\{(\w+)\}")
@@ -73,6 +73,11 @@ def exists(column: Combinable, rows: QuerySet) -> Certain:
     Never `column IN (…)`: what does not fit into a small hash table is then read again for every contact.
     """
     return Certain("EXISTS (SELECT FROM {rows} AS found (id) WHERE found.id = {c})", rows=Subquery(rows), c=column)
+
+
+def some(rows: QuerySet) -> Certain:
+    """Is there a row? The rows say by OuterRef whose they are."""
+    return Certain("{rows}", rows=Exists(rows))
 
 
 def among(column: Combinable, ids: Iterable[int]) -> Sql:

@@ -1,5 +1,11 @@
 """The pipeline's stage: contacts about whom something was written that a segment reads are asked again."""
 
+from datetime import datetime
+
+import msgspec
+from django.db import connection
+
+from contacts.models import Change
 from segments import membership, reading
 from segments.membership import Cause, Occasion
 from segments.models import Segment
@@ -17,6 +23,36 @@ def follow(batch) -> None:
             touched.setdefault(pk, set()).update(written[token])
     if touched:
         membership.settle(touched, _occasion(batch))
+    if companies := _told_about(batch.changes):
+        _tell_colleagues(companies, batch.now)
+
+
+# In lanes of their own: others may be working on these contacts just now.
+_COLLEAGUES = """
+INSERT INTO contacts_change (contact_id, kind, names, triggers, parked_because, due_at)
+SELECT m.contact_id, 'company', jsonb_build_array(c.key), bool_or(told.triggers), '', %s
+FROM json_to_recordset(%s) AS told (key text, triggers boolean, contacts bigint[])
+JOIN contacts_company c ON c.key = told.key JOIN contacts_companymember m ON m.company_id = c.id
+WHERE m.contact_id <> ALL(told.contacts)
+GROUP BY m.contact_id, c.key ORDER BY m.contact_id
+"""
+
+
+def _told_about(changes) -> list[dict]:
+    """The companies whose attributes became different, and who said so: those were asked again just now."""
+    found: dict[str, dict] = {}
+    for change in changes:
+        if change.kind == Change.Kind.COMPANY and len(change.names) > 1:
+            told = found.setdefault(change.names[0], {"key": change.names[0], "triggers": False, "contacts": []})
+            told["triggers"] |= change.triggers
+            told["contacts"].append(change.contact_id)
+    return list(found.values())
+
+
+def _tell_colleagues(companies: list[dict], now: datetime) -> None:
+    if Segment.objects.evaluated().filter(reads__contains=["company"]).exists():
+        with connection.cursor() as cursor:
+            cursor.execute(_COLLEAGUES, [now, msgspec.json.encode(companies).decode()])
 
 
 def _occasion(batch) -> Occasion:

@@ -337,7 +337,7 @@ def test_group_makes_the_company_and_its_members(send):
     assert acme.contacts.count() == 2
     assert CompanyMember.objects.count() == 3
     assert list(Change.objects.filter(kind="company").order_by("id").values_list("names", flat=True)) == [
-        ["acme"], ["acme"], ["other"],
+        ["acme", "attributes"], ["acme", "attributes"], ["other"],
     ]  # fmt: skip
     assert Contact.objects.order_by("id").first().attributes == {}
 
@@ -348,7 +348,7 @@ def test_saying_the_same_of_a_company_again_changes_nothing(send):
     send(group(name="Acme"))
     assert not Change.objects.exists()
     send(group(plan="pro"))
-    assert Change.objects.get().names == ["acme"]
+    assert Change.objects.get().names == ["acme", "attributes"]
     assert Company.objects.get().attributes == {"name": "Acme", "plan": "pro"}
 
 
