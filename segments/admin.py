@@ -16,7 +16,16 @@ from unfold.views import ChangeList
 
 from lib import clock
 from lib.admin import moment
-from segments import detail_pages, export_pages, form_pages, member_pages, overlap_pages, standing
+from segments import (
+    detail_pages,
+    export_pages,
+    form_pages,
+    member_pages,
+    overlap_pages,
+    standing,
+    starter_pages,
+    starters,
+)
 from segments.models import Segment
 
 LOOK_OR_DO = require_http_methods(["GET", "HEAD", "POST"])
@@ -92,6 +101,7 @@ class SegmentAdmin(ModelAdmin):
     search_fields = ["name", "description"]
     search_help_text = "Name or what it is for"
     show_full_result_count = False
+    list_after_template = "segments/starters_below.html"
     actions = None
     empty_icon = "groups"
     empty_title = "No segments yet"
@@ -136,6 +146,12 @@ class SegmentAdmin(ModelAdmin):
     def add_view(self, request, form_url="", extra_context=None):
         return form_pages.add_page(self, request)
 
+    def changelist_view(self, request, extra_context=None):
+        """Where there is none yet, the ready-made ones are offered below."""
+        offered = self.has_add_permission(request) and not Segment.objects.exists()
+        cards = starter_pages.offered(starters.usual()) if offered else []
+        return super().changelist_view(request, {"cards": cards, **(extra_context or {})})
+
     def change_view(self, request, object_id, form_url="", extra_context=None):
         return detail_pages.segment_page(self, request, object_id)
 
@@ -147,7 +163,13 @@ class SegmentAdmin(ModelAdmin):
             view = self.admin_site.admin_view(method(partial(view, self)))
             return path(f"<int:object_id>/{route}/", view, name=f"segments_segment_{route}")
 
+        def of_all(route, view, method):
+            view = self.admin_site.admin_view(method(partial(view, self)))
+            return path(f"{route}/", view, name=f"segments_segment_{route}")
+
         return [
+            of_all("count", starter_pages.count_fragment, require_safe),
+            of_all("rfm", starter_pages.rfm_page, LOOK_OR_DO),
             way("edit", form_pages.edit_page),
             way("now", detail_pages.now_fragment, require_safe),
             way("refresh", detail_pages.refresh, require_POST),

@@ -14,7 +14,7 @@ from lib import clock
 from lib.admin import ask
 from lib.pages import found, number, page, tell
 from ops import audit
-from segments import counting, defining, overlap_pages
+from segments import counting, defining, overlap_pages, starter_pages, starters
 from segments.models import Segment
 from segments.segment_forms import SegmentForm
 from segments.standing import people
@@ -42,7 +42,8 @@ def edit_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse
 
 
 def _choices(request: HttpRequest) -> dict[str, Any]:
-    return {"again": (request.session.get(GONE) or {}).get("name")}
+    cards = starter_pages.offered(starters.usual())
+    return {"again": (request.session.get(GONE) or {}).get("name"), "cards": cards}
 
 
 def _begun(request: HttpRequest) -> Segment | None:
@@ -51,6 +52,9 @@ def _begun(request: HttpRequest) -> Segment | None:
     if asked.get("copy"):
         original = Segment.objects.filter(pk=number(asked["copy"]) or 0).first()
         return original and _copy_of(original)
+    starter, settings = starter_pages.asked_for(request) if asked.get("starter") else (None, None)
+    if starter and settings:
+        return starters.segment_of(starter, settings)
     if asked.get("part"):
         a, b = (Segment.objects.filter(pk=number(asked.get(name)) or 0).first() for name in ("a", "b"))
         return overlap_pages.segment_of(asked["part"], a, b)

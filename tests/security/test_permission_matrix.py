@@ -57,6 +57,8 @@ OTHERS = {
     **dict.fromkeys(["segments_segment_move", "segments_segment_undo"], (WRITERS, WRITERS)),
     **dict.fromkeys(["segments_segment_now", "segments_segment_members"], (READERS, NONE)),
     "segments_segment_overlap": (READERS, NONE),
+    "segments_segment_count": (NONE, NONE),  # asks which ready-made segment is meant
+    "segments_segment_rfm": (WRITERS, WRITERS),
     "segments_segment_export": (PUBLISHER, PUBLISHER),
     **dict.fromkeys(["segments_segment_refresh", "segments_segment_stop"], (NONE, WRITERS)),
     **{f"contacts_import_{page}": (WRITERS, WRITERS) for page in ("columns", "now", "start", "cancel")},
