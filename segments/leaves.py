@@ -9,6 +9,7 @@ from django.db.models import F, OuterRef, QuerySet
 from django.db.models.expressions import Combinable
 
 from lib.registry import Registry
+from lib.words import in_plain_words
 from segments.sql import among
 
 AT_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # checking and wording do not depend on the moment
@@ -125,6 +126,10 @@ class LeafKind:
     def seen(self, leaf: dict[str, Any], scope: Scope) -> Combinable | None:
         """The value that the answer rests on, as jsonb, for “why is she in?”; None: nothing to show."""
         return None
+
+    def seen_in_words(self, leaf: dict[str, Any], value: Any) -> str:
+        """What `seen` gave, as a person says it."""
+        return "nothing" if value in (None, "", []) else in_plain_words(value)
 
     def vanished(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
         """What a saved leaf names that is not there any more, in one sentence each. (`problems` says what is wrong

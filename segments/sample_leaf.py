@@ -55,6 +55,9 @@ class SampleLeaf(LeafKind):
     def seen(self, leaf: dict[str, Any], scope: Scope) -> Combinable:
         return as_json(Sql(f"round({{place}} * 100.0 / {PLACES}, 2)", place=_place(leaf, scope)))
 
+    def seen_in_words(self, leaf: dict[str, Any], value: Any) -> str:
+        return f"place {value} of 100"
+
 
 def _text(leaf: dict[str, Any]) -> str:
     given = leaf.get("of")

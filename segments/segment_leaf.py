@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models.expressions import Combinable
 
+from lib.words import in_plain_words
 from segments.fields import as_json
 from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted, superfluous
 from segments.models import Membership, Segment
@@ -41,6 +42,9 @@ class SegmentLeaf(LeafKind):
 
     def seen(self, leaf: dict[str, Any], scope: Scope) -> Combinable:
         return as_json(_stays(leaf, scope).values("entered_at")[:1])
+
+    def seen_in_words(self, leaf: dict[str, Any], value: Any) -> str:
+        return f"in it since {in_plain_words(value)}" if value else "not in it"
 
     def vanished(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
         if leaf["segment"] not in _names(scope):
