@@ -16,9 +16,11 @@ class CampaignsConfig(AppConfig):
         from ops import work
         from segments import defining
         from segments.message_leaf import NAMES
+        from segments.offers import CHOICES
 
         for key, model in (("campaign", Campaign), ("template", EmailTemplate)):
             NAMES.register(key, _names(model))
+            CHOICES.register(key, model.objects.order_by("name").values_list("pk", "name").all)
         panels.register()
         defining.USES.register("campaigns", segment_uses.places)
         merge_steps.register("messages", merging.move)

@@ -17,7 +17,7 @@ from unfold.widgets import (
 from campaigns import document as documents
 from campaigns.document import Document, Problem, Reentry, Row, Trigger
 from campaigns.models import Campaign
-from campaigns.sequence_offers import UNIT_CHOICES, offered, suggest, trigger_choices, whole_number
+from campaigns.sequence_offers import UNIT_CHOICES, offered, trigger_choices, whole_number
 from campaigns.step_cards import StepForm
 from contacts.models import Topic
 from segments.forms import ConditionField
@@ -56,6 +56,7 @@ class SequenceForm(forms.Form):
     )
     trigger_filter = ConditionField(
         "event",
+        event_from="trigger_event",
         label="But only if",
         required=False,
         help_text="Looked at once, when it happens: what happened, and who did it.",
@@ -113,8 +114,6 @@ class SequenceForm(forms.Form):
         self.offered = offered(self["trigger_event"].value())
         trigger_filter: Any = self.fields["trigger_filter"]
         trigger_filter.event_type = self.offered.event_type
-        suggest(trigger_filter, self.offered.event_paths)
-        suggest(self.fields["audience"], self.offered.contact_paths)
 
     def clean_entry_key(self) -> str:
         key = self.cleaned_data["entry_key"].strip()

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from campaigns.models import EmailTemplate
-from campaigns.previews import known_attributes
 from events import types as event_types
 from lib.durations import UNITS
 
@@ -26,31 +26,19 @@ def _deed(key: str, label: str) -> str:
 
 @dataclass(frozen=True)
 class Offered:
-    """What the fields of one page offer, read once: paths to compare, templates to send."""
+    """What the fields of one page offer, read once."""
 
     event_type: str | None
-    contact_paths: list[tuple[str, str, str]]
-    event_paths: list[tuple[str, str, str]]
     templates: list[tuple[int, str]]
 
 
 def offered(event_type: str | None) -> Offered:
-    """What there is to choose from; the properties of the chosen event come first."""
-    of_contact = [(f"contact.{path}", "", "") for path in known_attributes()]
-    keys = [key for key, _ in event_types.choices() if key != event_type]
-    of_event = [(f"event.{name}", "", type_) for key in (event_type, *keys) for name, type_ in _properties(key)]
-    templates = [(template.pk, template.name) for template in EmailTemplate.objects.only("pk", "name")]
-    return Offered(event_type or None, of_contact, of_event + of_contact, templates)
+    """What there is to choose from."""
+    return Offered(event_type or None, [(template.pk, template.name) for template in templates()])
 
 
-def _properties(key: str | None) -> list[tuple[str, str]]:
-    kind = event_types.get(key) if key else None
-    return list(kind.properties.items()) if kind else []
-
-
-def suggest(field: forms.Field, paths: list[tuple[str, str, str]]) -> None:
-    """Let a condition offer these paths."""
-    field.widget.suggestions = lambda: paths
+def templates() -> QuerySet[EmailTemplate]:
+    return EmailTemplate.objects.only("pk", "name")
 
 
 def whole_number(label: str, low: int, high: int, **more: Any) -> forms.IntegerField:

@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from campaigns import document as documents
 from campaigns.document import Row, new_uid
 from campaigns.models import DEFAULT_LATENESS_HOURS
-from campaigns.sequence_offers import UNIT_CHOICES, Offered, suggest, whole_number
+from campaigns.sequence_offers import UNIT_CHOICES, Offered, whole_number
 from segments.forms import ConditionField
 
 MAX_WAIT = {"minutes": 1_051_200, "hours": 17_520, "days": 730, "weeks": 104}  # two years
@@ -48,7 +48,7 @@ class StepForm(forms.Form):
     lateness_hours = whole_number(
         "Not sent when late by more than (hours)", 1, 720, initial=DEFAULT_LATENESS_HOURS, required=False
     )
-    only_if = ConditionField("enrollment", label="Only if", required=False)
+    only_if = ConditionField("enrollment", event_from="trigger_event", label="Only if", required=False)
 
     def __init__(self, *args, offered: Offered, **kwargs):
         super().__init__(*args, **kwargs)
@@ -56,7 +56,6 @@ class StepForm(forms.Form):
         only_if: Any = self.fields["only_if"]
         template.choices = [("", "Choose a template…"), *offered.templates]
         only_if.event_type = offered.event_type
-        suggest(only_if, offered.event_paths)
 
     def clean(self):
         super().clean()

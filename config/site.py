@@ -11,6 +11,7 @@ from unfold.sites import UnfoldAdminSite
 
 from ops.models import SiteSettings
 from reports import operations_pages, time_travel
+from segments import live
 
 # Alpine, which draws Unfold's menus and switches, compiles expressions: allowed here and nowhere public.
 ALPINE = {"script-src": ["'unsafe-eval'"]}
@@ -49,7 +50,7 @@ class DriplineSite(UnfoldAdminSite):
         return _ready(super().login(request, extra_context))
 
     def extra_urls(self):
-        return time_travel.urls(self) + operations_pages.urls(self)
+        return time_travel.urls(self) + operations_pages.urls(self) + live.urls(self)
 
 
 def _ready(response: Any) -> HttpResponse:

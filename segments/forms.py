@@ -1,28 +1,29 @@
 """The form field whose value is a condition tree."""
 
-from collections.abc import Callable, Iterable
+import re
 
 from django import forms
 
 from segments.conditions import Problem, is_empty, typed, validate
-from segments.widgets import ConditionWidget, Suggestion, Unparsed, parsed
+from segments.widgets import ConditionWidget, Unparsed, parsed
+
+_in_group = re.compile(r"\b(?:all|any)\[(\d+)\]")
 
 
 class ConditionField(forms.Field):
     """A condition about a subject (contact, event or enrollment); its value is the tree, None for everyone.
 
-    `suggestions` gives the paths to offer, each alone or as (path, label, type). A form that knows the event
-    type sets `event_type`, and the types of that event's properties are checked and kept.
+    A form that knows the event type sets `event_type`, and the types of that event's properties are checked and
+    kept; `event_from` names the form's input in which it may be changed. `eager` counts as soon as the page is open.
     """
 
     widget: ConditionWidget
 
     def __init__(
-        self, subject: str, *, suggestions: Callable[[], Iterable[Suggestion]] | None = None,
-        event_type: str | None = None, **options,
-    ):  # fmt: skip
+        self, subject: str, *, event_type: str | None = None, event_from: str = "", eager: bool = False, **options
+    ):
         self.subject = subject
-        super().__init__(widget=ConditionWidget(subject, suggestions), **options)
+        super().__init__(widget=ConditionWidget(subject, event_from=event_from, eager=eager), **options)
         self.event_type = event_type
 
     @property
@@ -57,7 +58,5 @@ class ConditionField(forms.Field):
 
 def _told(problem: Problem) -> str:
     """With the row's number, for the list of errors; the widget says it once more beside the row."""
-    _, bracket, rest = problem.path.partition("[")
-    number = rest.partition("]")[0]
-    in_row = bracket and number.isdigit()
-    return f"Condition {int(number) + 1}: {problem.sentence}" if in_row else problem.sentence
+    numbers = [str(int(number) + 1) for number in _in_group.findall(problem.path.partition("where")[0])]
+    return f"Condition {'.'.join(numbers)}: {problem.sentence}" if numbers else problem.sentence

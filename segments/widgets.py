@@ -1,23 +1,25 @@
-"""The plain form of a condition: rows “field, comparison, value”, kept in one hidden input as the tree."""
+"""The rule builder: one hidden input holds the tree, a script draws it. What the script cannot draw stands as its
+sentence, and so does the whole tree where no script runs."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
+from django.forms.widgets import Script
+from django.urls import reverse
 from unfold.widgets import BASE_CLASSES, INPUT_CLASSES
 
-from lib.durations import UNITS
-from segments.conditions import InvalidCondition, is_empty, sentence, validate
+from segments.conditions import MAX_DEPTH, InvalidCondition, is_empty, sentence, validate
 from segments.field_leaf import type_of
-from segments.fields import known_type, registered_for
-from segments.leaves import SUBJECTS, Scope
-from segments.operands import WEEKDAYS
-from segments.operators import OPERATORS, operator_named
+from segments.fields import UnknownField, found
+from segments.leaves import SUBJECTS, Scope, joined_path
 
-Suggestion = str | tuple[str, str] | tuple[str, str, str]  # path, label, type
 INPUT = " ".join(name for name in INPUT_CLASSES if name not in ("w-full", "max-w-2xl", "min-w-20"))
-SELECT = " ".join([*BASE_CLASSES, "px-3", "py-2"])
+SELECT = " ".join([*(name for name in BASE_CLASSES if name != "min-w-20"), "px-3", "py-2"])
+UNREADABLE = "The conditions could not be read; add them again."
 
 
 class Unparsed(ValueError):
@@ -31,126 +33,115 @@ def parsed(value: Any) -> Any:
     try:
         tree = json.loads(value) if value.strip() else None
     except (ValueError, RecursionError) as fault:
-        raise Unparsed("The conditions could not be read; add them again.") from fault
+        raise Unparsed(UNREADABLE) from fault
     return None if is_empty(tree) else tree
 
 
 class ConditionWidget(forms.Widget):
-    """Draws a tree. Parts that rows cannot show stand as a sentence and stay as they are until removed."""
+    """The rule builder for conditions about a subject.
+
+    `event_type` is that of the event in question; `event_from` names an input of the same form that holds it.
+    `eager`: the people are counted as soon as the page is open, not only when somebody edits.
+    """
 
     template_name = "segments/conditions.html"
     event_type: str | None = None
 
     class Media:
-        js = ["segments/conditions.js"]
+        js = [Script("segments/conditions.js", type="module")]
         css = {"all": ["segments/conditions.css"]}
 
-    def __init__(self, subject: str, suggestions: Callable[[], Iterable[Suggestion]] | None = None):
+    def __init__(self, subject: str, *, event_from: str = "", eager: bool = False):
         super().__init__()
-        self.subject, self.suggestions = subject, suggestions
+        self.subject, self.event_from, self.eager = subject, event_from, eager
 
     def format_value(self, value):
         return value if isinstance(value, str) else "" if is_empty(value) else json.dumps(value)
 
     def get_context(self, name, value, attrs):
-        context = super().get_context(name, value, attrs)
-        word, rows = self._rows(value)
-        context |= {"any": word == "any", "rows": rows, "blank": self._row({})}
-        return {**context, "suggestions": self._suggested(), "input_classes": INPUT, "select_classes": SELECT}
+        own = {
+            "subject": self.subject,
+            "event_type": self.event_type or "",
+            "event_from": self.event_from,
+            "eager": self.eager,
+            "offers_url": f"{reverse('admin:conditions_offers')}?subject={self.subject}",
+            "live_url": reverse("admin:conditions_live"),
+            "input_classes": INPUT,
+            "select_classes": SELECT,
+        }
+        return super().get_context(name, value, attrs) | own | {"seen": self._seen(value)}
 
-    def _rows(self, value: Any) -> tuple[str, list[dict]]:
+    def _seen(self, value: Any) -> dict[str, Any]:
+        """What is said about the tree: its sentence, what is wrong where, and each leaf's words, label and type."""
         try:
             tree = parsed(value)
-        except Unparsed:
-            return "all", []
-        word, children = _top(tree)
-        return word, [self._row(child) | {"faults": self._faults(child)} for child in children]
-
-    def _faults(self, child: Any) -> list[str]:
-        return [fault.sentence for fault in validate(child, self.subject, self.event_type)]
-
-    def _row(self, child: Any) -> dict:
-        return self._plain(child) if _is_plain(child) else self._kept(child)
-
-    def _plain(self, leaf: dict) -> dict:
-        scope = Scope(SUBJECTS[self.subject], event_type=self.event_type)
-        operator = operator_named(leaf.get("op")) or OPERATORS["is"]
+        except Unparsed as fault:
+            return {"words": str(fault), "problems": [{"path": "", "sentence": str(fault)}], "leaves": {}}
+        problems = validate(tree, self.subject, self.event_type)
         return {
-            "field": leaf.get("field", ""),
-            "type": leaf.get("type") or type_of(leaf, scope),
-            "operators": _operators(operator.key),
-            **_inputs(leaf.get("value"), operator.takes.key),
+            "words": "" if is_empty(tree) else _words(tree, self.subject, self.event_type),
+            "problems": [{"path": problem.path, "sentence": problem.sentence} for problem in problems],
+            "leaves": {leaf.path: _said(leaf) for leaf in _leaves(Place(tree, self.subject, self.event_type))},
         }
 
-    def _kept(self, child: Any) -> dict:
-        try:
-            words = sentence(child, self.subject, self.event_type)
-        except InvalidCondition:
-            words = "a condition that cannot be read"
-        return {"kept": json.dumps(child), "words": words}
 
-    def _suggested(self) -> list[dict]:
-        fields = registered_for(SUBJECTS[self.subject])
-        registered = [(field.key, field.label, field.type) for field in fields]
-        found: dict[str, dict] = {}
-        for suggestion in [*registered, *(self.suggestions() if self.suggestions else [])]:
-            path, label, type_ = (*([suggestion] if isinstance(suggestion, str) else suggestion), "", "")[:3]
-            found.setdefault(path, {"path": path, "label": label, "type": type_ or known_type(path)})
-        return list(found.values())
+@dataclass(frozen=True)
+class Place:
+    """A part of a tree: where it stands, and what it is about."""
+
+    node: Any
+    subject: str
+    event_type: str | None
+    path: str = ""
+    depth: int = 0
+
+    def inside(self, node: Any, *names: str, **about: Any) -> "Place":
+        return replace(self, node=node, path=joined_path(self.path, *names), depth=self.depth + 1, **about)
 
 
-def _top(tree: Any) -> tuple[str, list]:
-    """How the rows are joined, and the rows."""
-    if is_empty(tree):
-        return "all", []
-    for word in ("all", "any"):
-        if isinstance(tree, dict) and set(tree) == {word} and isinstance(tree[word], list):
-            return word, tree[word]
-    return "all", [tree]
+def _leaves(place: Place) -> Iterator[Place]:
+    """Every leaf, those in the filters of events included, as deep as a tree may be.
+
+    A leaf stands where its “not” does: that is the place of its row.
+    """
+    inner = place
+    while isinstance(inner.node, dict) and set(inner.node) == {"not"} and inner.depth <= MAX_DEPTH:
+        inner = inner.inside(inner.node["not"], "not")
+    if inner.depth > MAX_DEPTH:
+        return
+    word = next((word for word in ("all", "any") if isinstance(inner.node, dict) and set(inner.node) == {word}), "")
+    if word and isinstance(inner.node[word], list):
+        for number, child in enumerate(inner.node[word]):
+            yield from _leaves(inner.inside(child, f"{word}[{number}]"))
+    else:
+        yield replace(inner, path=place.path)
+        yield from _inside(inner)
 
 
-def _is_plain(child: Any) -> bool:
-    known = isinstance(child, dict) and set(child) <= {"field", "op", "value", "type"}
-    return known and isinstance(child.get("field", ""), str) and _fits(child.get("value"))
+def _inside(place: Place) -> Iterator[Place]:
+    """The leaves in the filters of what somebody did."""
+    leaf = place.node if isinstance(place.node, dict) else {}
+    steps = [("", leaf)] if "event" in leaf else []
+    if isinstance(leaf.get("sequence"), list):
+        steps = [(f"sequence[{number}]", step) for number, step in enumerate(leaf["sequence"][:2])]
+    for name, step in steps:
+        if isinstance(step, dict) and isinstance(step.get("where"), dict):
+            event_type = step.get("event") if isinstance(step.get("event"), str) else None
+            yield from _leaves(place.inside(step["where"], name, "where", subject="event", event_type=event_type))
 
 
-def _fits(value: Any) -> bool:
-    """Can the row's inputs show it?"""
-    if isinstance(value, dict):
-        return set(value) == {"amount", "unit"}
-    return not isinstance(value, list) or not any(isinstance(item, list | dict) for item in value)
+def _said(place: Place) -> dict[str, str]:
+    """A leaf in words; of one that compares a field, what the field is called and its type."""
+    said = {"words": _words(place.node, place.subject, place.event_type)}
+    if isinstance(place.node, dict) and "field" in place.node:
+        scope = Scope(SUBJECTS[place.subject], event_type=place.event_type)
+        with suppress(UnknownField):
+            said |= {"label": found(place.node["field"], scope).label, "type": type_of(place.node, scope)}
+    return said
 
 
-def _operators(chosen: str) -> list[dict]:
-    return [
-        {
-            "key": key,
-            "label": operator.phrase.removesuffix("{}").replace("{}", "…").strip(),
-            "chosen": key == chosen,
-            "takes": operator.takes.key,
-            "types": " ".join(operator.types),
-        }
-        for key, operator in OPERATORS.items()
-    ]
-
-
-def _inputs(value: Any, takes: str) -> dict:
-    """The value, spread over the inputs of a row: each shows what fits it."""
-    items = list(map(_shown, value)) if isinstance(value, list) else []
-    one, two = "" if isinstance(value, list | dict) else _shown(value), ""
-    if takes == "pair":
-        one, two = (*items, one, "")[:2]
-    elif items and takes != "weekdays":
-        one = ", ".join(f'"{item}"' if "," in item else item for item in items)
-    span = value if isinstance(value, dict) else {"amount": "", "unit": "days"}
-    return {
-        "one": one,
-        "two": two,
-        "amount": span["amount"],
-        "units": [{"key": unit, "chosen": unit == span["unit"]} for unit in UNITS],
-        "days": [{"key": day, "name": day.capitalize(), "chosen": day in items} for day in WEEKDAYS],
-    }
-
-
-def _shown(value: Any) -> str:
-    return "" if value is None else "yes" if value is True else "no" if value is False else str(value)
+def _words(tree: Any, subject: str, event_type: str | None) -> str:
+    try:
+        return sentence(tree, subject, event_type)
+    except InvalidCondition:
+        return "a condition that is not complete"

@@ -82,6 +82,8 @@ OTHERS = {
     "time_travel": (NONE, NONE),
     **dict.fromkeys(["operations", "operations_now"], (ENGINEER, NONE)),
     **dict.fromkeys(["operations_all", "operations_one"], (ENGINEER, ENGINEER)),
+    "conditions_offers": (READERS, NONE),
+    "conditions_live": (NONE, READERS),
     "autocomplete": (NONE, NONE),  # asks for the right to see what is looked for; nothing is, here
     "view_on_site": (NONE, NONE),
     "app_list": (READERS, READERS),

@@ -1,5 +1,5 @@
 # ruff: noqa: E501  the tables read best in rows
-"""The plain form of a condition: what is typed into its rows is the tree, and nothing else gets lost."""
+"""The field of a form that holds a condition: what was saved or typed comes back, and what is wrong is told where."""
 
 import json
 from html.parser import HTMLParser
@@ -16,33 +16,30 @@ NESTED = {"any": [PRO, {"all": [ADULT, {"not": PRO}]}]}
 
 
 class StepForm(forms.Form):
-    only_if = ConditionField(
-        "contact", required=False, suggestions=lambda: ["contact.plan", ("contact.age", "their age", "number")]
-    )
+    only_if = ConditionField("contact", required=False)
     trigger = ConditionField("event", required=False, event_type="order.completed")
 
 
 class Inputs(HTMLParser):
-    """The named inputs of a page (what a browser would send), and its plain words."""
+    """The named inputs of a page (what a browser would send), and what the rule builder is told about each tree."""
 
     def __init__(self, html: str):
         super().__init__()
-        self.sent, self.words, self.lists, self.inside = {}, "", {}, 0
+        self.sent, self.seen, self.inside = {}, [], False
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
-        self.inside += tag == "template"
-        if attrs.get("name") and not self.inside:
+        self.inside = tag == "script"
+        if attrs.get("name"):
             self.sent[attrs["name"]] = attrs.get("value", "")
-        if tag == "option" and "data-type" in attrs:
-            self.lists[attrs["value"]] = attrs["data-type"]
 
     def handle_endtag(self, tag):
-        self.inside -= tag == "template"
+        self.inside = False
 
     def handle_data(self, data):
-        self.words += "" if self.inside else data
+        if self.inside:
+            self.seen.append(json.loads(data))
 
 
 def posted(tree, name="only_if"):
@@ -72,18 +69,26 @@ def test_no_rows_mean_everyone(nothing):
     assert not form.has_changed()
 
 
-def test_what_is_wrong_stands_beside_its_row_and_nothing_typed_is_lost():
-    form = posted({"all": [PRO, {"field": "contact.age", "op": ">", "value": "a lot", "type": "number"}]})
-    assert form.errors["only_if"] == ["Condition 2: “a lot” is not a number; write one such as 18 or 99.50."]
-    page = form.as_p()
-    assert 'value="a lot"' in page
-    assert Inputs(page).words.count("“a lot” is not a number") == 2  # in the list of errors, and beside its row
-    assert json.loads(Inputs(page).sent["only_if"])["all"][1]["value"] == "a lot"
+def test_what_is_wrong_is_told_by_its_place_and_nothing_typed_is_lost():
+    wrong = {"field": "contact.age", "op": ">", "value": "a lot", "type": "number"}
+    tree = {"all": [PRO, {"any": [PRO, {"not": wrong}]}]}
+    form = posted(tree)
+    sentence = "“a lot” is not a number; write one such as 18 or 99.50."
+    assert form.errors["only_if"] == [f"Condition 2.2: {sentence}"]
+    page = Inputs(form.as_p())
+    assert page.seen[0]["problems"] == [{"path": "all[1].any[1].not.value", "sentence": sentence}]
+    assert json.loads(page.sent["only_if"]) == tree
 
 
-def test_nested_parts_are_a_sentence_and_can_only_be_removed():
-    words = Inputs(StepForm(initial={"only_if": NESTED}).as_p()).words
-    assert "their age is at least 18 and it is not true that their plan is “pro”" in words
+def test_every_leaf_comes_with_its_words_by_the_place_of_its_row():
+    event = {"event": "order.completed", "where": {"all": [leaf("≥", 50, field="event.total")]}}
+    tree = {"any": [PRO, {"not": {"all": [{"not": {"not": ADULT}}, event]}}]}
+    seen = Inputs(StepForm(initial={"only_if": tree}).as_p()).seen[0]
+    leaves = seen["leaves"]
+    assert list(leaves) == ["any[0]", "any[1].not.all[0]", "any[1].not.all[1]", "any[1].not.all[1].where.all[0]"]
+    assert leaves["any[1].not.all[0]"] == {"words": "their age is at least 18", "label": "their age", "type": "number"}
+    assert "total is at least 50" in leaves["any[1].not.all[1].where.all[0]"]["words"]
+    assert seen["words"].startswith("their plan is “pro” or it is not true that (")
 
 
 def test_the_types_of_the_event_are_checked_and_kept():
@@ -92,14 +97,6 @@ def test_the_types_of_the_event_are_checked_and_kept():
     assert form.is_valid(), form.errors
     assert form.cleaned_data["trigger"] == {"all": [{**hundred, "type": "number"}]}
     assert not posted({"all": [{**hundred, "value": "much"}]}, "trigger").is_valid()
-
-
-def test_fields_are_suggested_with_their_types():
-    lists = Inputs(StepForm().as_p()).lists
-    assert lists["contact.age"] == "number"
-    assert lists["contact.plan"] == ""
-    assert lists["contact.tags"] == "list"
-    assert lists["event.occurred_at"] == "date"
 
 
 @pytest.mark.parametrize("hostile", [
