@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Max, Min, Value
 from django.db.models.functions import Mod
 
@@ -15,6 +16,19 @@ from campaigns.models import Campaign, Message, Version
 AT_ONCE = 500
 SPREAD_MINUTES = 15
 KEEP_REFUSALS = timedelta(days=90)
+
+# Locked in the order of everybody. In a burst this comes seconds after the mail: what follows counts from the mail.
+WAKE = """
+WITH held AS MATERIALIZED (
+    SELECT e.id, least(m.settled_at, %(now)s) AS at
+    FROM automation_visit v JOIN campaigns_message m ON m.id = v.message_id
+    JOIN automation_enrollment e ON e.id = v.enrollment_id
+    WHERE v.message_id = ANY(%(messages)s) AND v.left_at IS NULL AND e.state = 'held'
+    ORDER BY e.id FOR UPDATE OF e
+)
+UPDATE automation_enrollment e SET state = 'active', due_at = held.at, scheduled_at = held.at
+FROM held WHERE e.id = held.id
+"""
 
 
 def occupancy(campaign: Campaign) -> dict[str, Waiting]:
@@ -49,11 +63,9 @@ def exit_everyone(campaign: Campaign, now: datetime) -> None:
 
 
 def wake(messages: Sequence[Message], now: datetime) -> None:
-    """Their message is settled: the enrollments go on with its outcome."""
-    visits = Visit.objects.filter(message__in=[message.pk for message in messages], left_at=None)
-    held = Enrollment.objects.filter(pk__in=visits.values("enrollment_id"), state=Enrollment.State.HELD)
-    ids = list(held.select_for_update().order_by("pk").values_list("pk", flat=True))
-    Enrollment.objects.filter(pk__in=ids).update(state=Enrollment.State.ACTIVE, due_at=now, scheduled_at=now)
+    """Their message is settled: the enrollments go on with its outcome, as of when that was."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAKE, {"messages": [message.pk for message in messages], "now": now})
 
 
 def withdrawn(message_ids: Collection[UUID]) -> set[UUID]:

@@ -1,10 +1,10 @@
 """What outcomes do to visits and enrollments, written in sets."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from django.db import connection
 
 from automation.models import Enrollment, Visit
@@ -78,12 +78,11 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
 
 def _execute(sql: str, rows: list[dict]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [json.dumps(rows)])
+        cursor.execute(sql, [msgspec.json.encode(rows).decode()])
 
 
 def _fields(row, *names: str) -> dict:
-    values = {name: getattr(row, name) for name in names}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+    return {name: getattr(row, name) for name in names}
 
 
 def _apply(move: Move, document: Document, now: datetime) -> None:

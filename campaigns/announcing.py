@@ -12,7 +12,7 @@ ANNOUNCE = 1000
 
 
 def is_due(now: datetime) -> bool:
-    return _unannounced().filter(settled_at__lte=now).exists()
+    return _unannounced().exists()
 
 
 def _unannounced():

@@ -62,6 +62,9 @@ class Absent(Undefined):
         raise Missing(self.name)
 
 
+SPECIAL = {"size", "first", "last"}  # which the library answers also where there is no such key
+
+
 class Context(liquid.RenderContext):
     """What one rendering knows and how much it has used up. `extras` serves tags that other modules add."""
 
@@ -86,7 +89,8 @@ class Context(liquid.RenderContext):
         try:
             value = self.scope[path[0]]
             for segment in path[1:]:
-                value = self.get_item(value, segment)
+                by_key = type(value) is dict and segment not in SPECIAL
+                value = value[segment] if by_key else self.get_item(value, segment)  # type: ignore[index]
         except (KeyError, TypeError, IndexError):
             value = None
         return Absent(_dotted(path), token=token) if value is None else value

@@ -1,6 +1,7 @@
 """The line protocol of SMTP: bytes out, replies in, and nothing said about messages."""
 
 import re
+import select
 import socket
 import ssl
 import struct
@@ -36,6 +37,9 @@ class Wire:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock, self._timeout = sock, timeout
         self._buffer = bytearray()
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._patience = -1.0
 
     @property
     def local_address(self) -> str:
@@ -46,7 +50,7 @@ class Wire:
     def write(self, data: bytes) -> None:
         """Write all of `data`; Lost if that fails, and then any part of it may have gone out."""
         try:
-            self._sock.settimeout(self._timeout)
+            self._wait_at_most(self._timeout)
             self._sock.sendall(data)
         except OSError as error:
             raise Lost(self._words(error)) from error
@@ -74,8 +78,10 @@ class Wire:
         """Tell whether the server has said something unasked, or has gone; never waits."""
         if self._buffer:
             return True
+        if not self._poll.poll(0) and not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+            return False
         try:
-            self._sock.settimeout(0)
+            self._wait_at_most(0)
             self._buffer += self._sock.recv(4096)
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
@@ -87,7 +93,7 @@ class Wire:
         """Go on under TLS; OSError if the handshake fails, Lost if clear text lies in wait."""
         if self._buffer:
             raise Lost("it spoke out of turn before encryption began")
-        self._sock.settimeout(self._timeout)
+        self._wait_at_most(self._timeout)
         self._sock = context.wrap_socket(self._sock, server_hostname=host)
 
     def abort(self) -> None:
@@ -114,13 +120,20 @@ class Wire:
 
     def _fill(self, deadline: float) -> None:
         try:
-            self._sock.settimeout(max(0.001, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            # To a tenth will do, and spares a call of the system for each answer that comes at once.
+            self._wait_at_most(self._timeout if left > 0.9 * self._timeout else max(0.001, left))
             data = self._sock.recv(4096)
         except OSError as error:
             raise Lost(self._words(error)) from error
         if not data:
             raise Lost("it closed the connection")
         self._buffer += data
+
+    def _wait_at_most(self, seconds: float) -> None:
+        if seconds != self._patience:
+            self._sock.settimeout(seconds)
+            self._patience = seconds
 
     def _words(self, error: OSError) -> str:
         if isinstance(error, TimeoutError | BlockingIOError):

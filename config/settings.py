@@ -115,6 +115,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # our own widgets' te
 DATABASES = {
     "default": {
         **environment.database("DATABASE_URL", "postgres:///dripline"),
+        "ENGINE": "lib.postgresql_backend",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer hands out a connection per transaction

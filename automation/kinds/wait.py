@@ -1,5 +1,7 @@
 """Wait: a duration."""
 
+from datetime import datetime, timedelta
+
 from automation.zones import in_zone
 from campaigns.step_kinds import Done, StepKind, Wait
 from contacts.models import Contact
@@ -7,6 +9,8 @@ from lib.durations import UNITS, duration, in_words
 from ops.models import SiteSettings
 
 LONGEST_DAYS = 730
+# The engine may lag behind in a burst. Older than this it was a pause or an outage, and the wait begins with its end.
+LONGEST_LAG = timedelta(minutes=5)
 
 
 class WaitKind(StepKind):
@@ -32,7 +36,7 @@ class WaitKind(StepKind):
     def _begin(self, visit, site, now):
         span = duration(visit.step.config["amount"], visit.step.config["unit"])
         contact: Contact = visit.enrollment.contact
-        until = now + span
+        until = _begun(visit.enrollment.scheduled_at, now) + span
         return Wait(
             f"Waits {in_words(span)}, until {in_zone(until, contact.timezone, site)}.",
             until,
@@ -42,3 +46,8 @@ class WaitKind(StepKind):
     def _over(self, visit):
         config = visit.step.config
         return Done(f"Waited {in_words(duration(config['amount'], config['unit']))}.")
+
+
+def _begun(scheduled: datetime | None, now: datetime) -> datetime:
+    """When the step before was over, as the reader saw it: not when the engine got round to this one."""
+    return scheduled if scheduled and timedelta() <= now - scheduled <= LONGEST_LAG else now

@@ -7,11 +7,12 @@ import pytest
 from automation import engine as verbs
 from automation.advancing import advance
 from automation.models import Enrollment, Visit
-from campaigns import lifecycle, publishing
+from campaigns import lifecycle, publishing, sending
 from campaigns.document import Row, from_rows
 from campaigns.models import Message
 from campaigns.step_kinds import STEP_KINDS
 from contacts.models import Contact
+from events import pipeline
 from tests import engine
 from tests.factories import NOW, CampaignFactory, TemplateFactory
 
@@ -54,6 +55,43 @@ def test_waits_end_on_time_and_mails_go_out_in_order(inbox, track, three_mails):
     assert row.state == Enrollment.State.FINISHED and row.due_at is None
     engine.run(NOW + 30 * DAY)
     assert len(inbox.accepted) == 3
+
+
+def sent_but_unheard_of(track, at=NOW):
+    """The first mail is out, and the engine has not heard of it yet."""
+    track(at, "ann", "users.signed_up", traits={"email": "ann@example.com"}, run=False)
+    pipeline.drain(at), advance(at), sending.send_due(at)
+    assert Message.objects.get().state == "sent" and Enrollment.objects.get().state == "held"
+
+
+def test_a_wait_counts_from_the_mail_however_late_the_engine_hears_of_it(inbox, track, three_mails):
+    """As in a burst: thousands of others came first."""
+    sent_but_unheard_of(track)
+    assert engine.run(NOW + timedelta(seconds=8)) > 0
+    engine.run(NOW + DAY - timedelta(seconds=1))
+    assert subjects(inbox) == ["first"]
+    engine.run(NOW + DAY)
+    assert subjects(inbox) == ["first", "second"]
+
+
+def test_a_wait_that_begins_after_a_pause_is_as_long_as_ever(inbox, track, three_mails):
+    sent_but_unheard_of(track)
+    lifecycle.pause(three_mails, None, NOW)
+    engine.run(NOW + HOUR)
+    lifecycle.resume(three_mails, None, NOW + HOUR)
+    engine.run(NOW + HOUR)
+    engine.run(NOW + HOUR + DAY - timedelta(seconds=1))
+    assert subjects(inbox) == ["first"]
+    engine.run(NOW + HOUR + DAY)
+    assert subjects(inbox) == ["first", "second"]
+
+
+def test_a_slow_server_s_mail_is_dated_when_it_went(inbox, track, three_mails):
+    inbox.on("DOT", delay=1.2)
+    sent_but_unheard_of(track)
+    engine.run(NOW + timedelta(seconds=5))
+    assert NOW < Message.objects.get().sent_at <= NOW + timedelta(seconds=5)
+    assert Enrollment.objects.get().due_at == Message.objects.get().sent_at + DAY
 
 
 def test_every_visit_says_in_a_sentence_what_was_decided(inbox, track, three_mails):
