@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter
 from unfold.decorators import display
 
-from contacts import address_admin, consent, contact_actions, contact_page, writing
+from contacts import address_admin, consent, contact_actions, contact_page, panels, writing
 from contacts import import_admin as import_admin  # registers itself
 from contacts.consent import suppressions_of
 from contacts.contact_forms import AddContactForm
@@ -79,6 +79,9 @@ class ContactAdmin(BigTableAdmin):
     )
     seen = moment("last_seen_at", "last seen")
     created = moment("created_at", "created")
+
+    def get_list_filter(self, request):
+        return [*panels.list_filters, *self.list_filter]
 
     def has_delete_permission(self, request, obj=None):
         return False

@@ -62,6 +62,8 @@ class Panel:
 
 panels: Registry[Panel] = Registry("panel of the contact page")
 sources: Registry[Source] = Registry("source of the timeline")
+# Filters of the contact list, as Django's admin takes them.
+list_filters: Registry[Any] = Registry("filter of the contact list")
 
 
 def drawn(contact: Contact, request, now: datetime) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ from segments import (
     standing,
     starter_pages,
     starters,
+    why_pages,
 )
 from segments.models import Segment
 
@@ -179,6 +180,7 @@ class SegmentAdmin(ModelAdmin):
             way("take", member_pages.take_page),
             way("move", member_pages.move_page),
             way("undo", member_pages.undo_page),
+            way("why", why_pages.why_page, require_safe),
             way("overlap", overlap_pages.overlap_page, require_safe),
             way("export", export_pages.export_page),
             *super().get_urls(),

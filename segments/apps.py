@@ -9,7 +9,7 @@ class SegmentsConfig(AppConfig):
         from contacts.importing import DESTINATIONS
         from contacts.merging import merge_steps
         from ops import jobs, work
-        from segments import catalogue, defining, flow, importing, moving, refreshing, sweeping, uniting
+        from segments import catalogue, defining, flow, importing, moving, panels, refreshing, sweeping, uniting
         from segments.event_leaf import EventLeaf
         from segments.field_leaf import FieldLeaf
         from segments.leaves import LEAVES
@@ -22,6 +22,7 @@ class SegmentsConfig(AppConfig):
         defining.USES.register("segments", defining.other_segments)
         merge_steps.register("segments", uniting.unite)
         jobs.register(refreshing.KIND, "Work out who is in a segment", refreshing.step)
+        panels.register()
         jobs.register(moving.KIND, "Move everybody from a list", moving.step)
         work.register(work.Queue("segments", "Segments that time changes", sweeping.is_due, sweeping.sweep))
         work.SWEEPS.register("segment flow", flow.compact)

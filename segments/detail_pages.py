@@ -34,6 +34,7 @@ def segment_page(model_admin, request: HttpRequest, object_id: str) -> HttpRespo
         charts=charts.of(segment, now),
         members=member_lists.newest(segment),
         may=_may(model_admin, request, segment),
+        import_url=f"{reverse('admin:contacts_import_add')}?segment={segment.pk}",
         copy_url=f"{reverse('admin:segments_segment_add')}?copy={segment.pk}",
     )
 

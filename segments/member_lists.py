@@ -17,6 +17,16 @@ WORDS = {
     Membership.Cause.API: "put in by the API",
     Membership.Cause.STEP: "put in by a step of a campaign",
 }
+LEFT = {
+    Membership.Cause.CHANGE: "something was written about them",
+    Membership.Cause.TIME: "time passed",
+    Membership.Cause.DEFINITION: "the rules were changed",
+    Membership.Cause.MERGED: "two contacts became one",
+    Membership.Cause.HAND: "taken out by hand",
+    Membership.Cause.IMPORT: "taken out by an import",
+    Membership.Cause.API: "taken out by the API",
+    Membership.Cause.STEP: "taken out by a step of a campaign",
+}
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ OTHERS = {
     **dict.fromkeys(["segments_segment_edit", "segments_segment_put", "segments_segment_take"], (WRITERS, WRITERS)),
     **dict.fromkeys(["segments_segment_move", "segments_segment_undo"], (WRITERS, WRITERS)),
     **dict.fromkeys(["segments_segment_now", "segments_segment_members"], (READERS, NONE)),
-    "segments_segment_overlap": (READERS, NONE),
+    **dict.fromkeys(["segments_segment_overlap", "segments_segment_why"], (READERS, NONE)),
     "segments_segment_count": (NONE, NONE),  # asks which ready-made segment is meant
     "segments_segment_rfm": (WRITERS, WRITERS),
     "segments_segment_export": (PUBLISHER, PUBLISHER),
