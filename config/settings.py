@@ -127,6 +127,7 @@ AUTH_USER_MODEL = "ops.User"
 # --- The way of the data: what looks at a batch of changes, in this order ------------------------------
 EVENT_PIPELINE = [
     "events.rollups.count",
+    "segments.computed_writing.follow",
     "segments.stage.follow",
     "automation.entering.enter",
 ]

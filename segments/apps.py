@@ -32,7 +32,9 @@ class SegmentsConfig(AppConfig):
     def _about_contacts(self):
         """What hangs on contacts beside their attributes and events."""
         from contacts import consent
-        from segments import company_fields, refreshing, tag_field
+        from contacts.merging import merge_steps
+        from ops import jobs
+        from segments import company_fields, computed_field, computed_writing, refreshing, tag_field
         from segments.consent_leaf import ConsentLeaf
         from segments.leaves import LEAVES
         from segments.sample_leaf import SampleLeaf
@@ -43,3 +45,6 @@ class SegmentsConfig(AppConfig):
         tag_field.register()
         company_fields.register()
         consent.BASIS_CHANGED.register("segments", refreshing.follow_basis)
+        computed_field.register()
+        merge_steps.register("computed attributes", computed_writing.unite)
+        jobs.register(computed_writing.KIND, "Work out a computed attribute from the past", computed_writing.step)

@@ -32,6 +32,8 @@ class FieldLeaf(LeafKind):
             return
         try:
             field = found(leaf["field"], scope)
+            if scope.asks_database:
+                yield from (Problem(joined_path(path, place), sentence) for sentence in field.vanished(scope))
             place = "op"
             operator, type_ = _operator(leaf), _type(leaf, field)
             place = "value"

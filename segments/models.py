@@ -10,6 +10,7 @@ from contacts.models import Contact
 from lib import clock
 from lib.due import DueQuerySet
 from ops.models import Job
+from segments.computed_models import ComputedAttribute, ComputedTally, ComputedValue  # noqa: F401  found by Django here
 
 
 class SegmentQuerySet(DueQuerySet):
