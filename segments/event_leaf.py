@@ -15,7 +15,7 @@ from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted
 from segments.measures import DISTINCT_TYPES, MEASURES, Measure, compared, holds_for_none
 from segments.operands import read_span
 from segments.operators import Operator, operator_named
-from segments.sql import Json, among, complement, exists
+from segments.sql import Json, belonging, complement, exists
 from segments.values import TYPES, Unreadable
 
 Leaf = dict[str, Any]
@@ -204,7 +204,7 @@ def _is_rolled_up(leaf: Leaf, scope: Scope) -> bool:
 def _rollups(leaf: Leaf, scope: Scope) -> QuerySet[EventRollup]:
     types = [leaf["event"]] if isinstance(leaf["event"], str) else leaf["event"]
     rows = EventRollup.objects.order_by().filter(type__in=types)
-    return rows if scope.only is None else rows.filter(among(F("contact_id"), scope.only))
+    return rows if scope.only is None else rows.filter(belonging(F("contact_id"), scope.only))
 
 
 def measured(leaf: Leaf, scope: Scope) -> QuerySet:

@@ -12,7 +12,7 @@ from events.models import Event, EventTypeRow
 from lib.clean_json import Unclean, clean
 from segments import conditions, field_leaf
 from segments.leaves import HAPPENING, Problem, Scope, joined_path, quoted
-from segments.sql import Sql, among
+from segments.sql import Sql, belonging
 from segments.timeframes import Window
 
 MAX_TYPE = 120
@@ -57,7 +57,7 @@ def rows(part: Part, window: Window, scope: Scope) -> QuerySet[Event]:
     """The events of that type in the window that fit; of all contacts, or of those asked about."""
     found = _of_type(part).filter(*_in_window(window))
     if scope.only is not None:
-        found = found.filter(among(F("contact_id"), scope.only))
+        found = found.filter(belonging(F("contact_id"), scope.only))
     if not (window.start is None or isinstance(window.start, datetime)):  # depends on the row that is asked
         found = found.filter(contact_id=OuterRef(f"{scope.subject.contact}pk"))
     if is_any(part):

@@ -85,6 +85,12 @@ def among(column: Combinable, ids: Iterable[int]) -> Sql:
     return Sql("({c} = ANY({ids}::bigint[]))", c=column, ids=Value(array(ids)))
 
 
+def belonging(column: Combinable, ids: Iterable[int]) -> Sql:
+    """As `among`, for rows that are many per contact, in many partitions: the array comes from a subselect, as the
+    planner else weighs every id for every partition (ten thousand contacts: up to 700 ms)."""
+    return Sql("({c} = ANY(ARRAY(SELECT unnest({ids}::bigint[]))))", c=column, ids=Value(array(ids)))
+
+
 def array(ids: Iterable[int]) -> str:
     """Ids as PostgreSQL writes an array: a text is adapted a hundred times faster than a list."""
     return f"{{{','.join(map(str, ids))}}}"
