@@ -16,6 +16,25 @@ from ops.models import Source
 from segments.conditions import InvalidCondition, compiled, matching, paths, sentence, typed, validate
 from tests.segments.population import NOW, contact, leaf
 
+# Leaves of which every part is right by chance, or nearly right, or anything.
+_SPAN = {"amount": 2, "unit": "days"}
+_ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just([]) | st.just({"a": {}})
+_PARTS = {
+    "event": ["order.completed", "x", ""],
+    "sequence": [[{"event": "x"}, {"event": "order.completed"}], [{"event": "x", "where": {"event": "y"}}, {}], [1, None]],
+    "message": ["opened", "sent"], "by": ["human", "anyone"], "campaign": [3], "template": [4],
+    "where": [{}, {"field": "event.total", "op": ">", "value": 1}, {"all": [{"field": "event.type"}]}],
+    "measure": ["count", "sum", "distinct", "first"], "property": ["total", "a.b", "type", "."], "type": ["text", "number"],
+    "op": ["≥", "is", "between", "in the last", "before"], "value": [1, "1e999", [1, 2], _SPAN, "2026-06-15"],
+    "when": [{"in the last": _SPAN}, {"between ago": [_SPAN, _SPAN]}, {"from": "2026-06-15"}, {"calendar": 1}, {"since": "entry"}],
+    "then": ["did", "did not"], "within": [_SPAN], "same": [["total", "total"], ["", 1]],
+}  # fmt: skip
+BEHAVIOUR = st.builds(
+    lambda key, more: {key: None, **more},
+    st.sampled_from(["event", "sequence", "message"]),
+    st.fixed_dictionaries({}, optional={key: st.sampled_from(good) | _ANY for key, good in _PARTS.items()}),
+)
+
 PRO = leaf("is", "pro", field="contact.subscription.plan")
 ADULT = leaf("≥", 18, field="contact.age")
 FRENCH = leaf("is", "FR", field="contact.country")
@@ -218,7 +237,7 @@ class TestProblems:
             st.sampled_from(["all", "any", "not", "field", "op", "value", "type", "x"]),
             inner | st.sampled_from(["contact.v", "contact.tags", "is", ">", "in the last", "any of", "length", "number", "date", "list"]),
             max_size=4),
-        max_leaves=12))  # fmt: skip
+        max_leaves=12) | BEHAVIOUR)  # fmt: skip
     def test_no_tree_raises(self, tree):
         problems = validate(tree, "contact")
         assert all(problem.sentence.endswith((".", ")")) for problem in problems)

@@ -6,10 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from automation.models import Enrollment
+from campaigns.models import Campaign, Version
 from contacts.models import Contact
 from events import types
 from events.models import Event, EventTypeRow
 from segments.conditions import compiled, matching, reads, sentence, turns_at_midnight, typed, validate, vanished
+from segments.leaves import SUBJECTS, Scope, kind_of
 from tests.segments.behaviour import ORDER, VIEW, happen
 from tests.segments.population import NOW, contact
 
@@ -98,6 +101,68 @@ def test_a_measure_matches_what_its_name_says(people, tree, names):
 def test_events_and_enrollments_ask_about_their_contact(people):
     assert {event.contact for event in matching(Event.objects.all(), orders(op="≥", value=2), NOW)} == {people[0]}
     assert {event.contact for event in matching(Event.objects.all(), orders(op="is", value=0), NOW)} == {people[2]}
+
+
+@pytest.fixture
+def inside():
+    """Ann entered yesterday, bought before and after it; Bob entered an hour ago, and bought before."""
+    campaign = Campaign.objects.create(name="Thanks")
+    version = Version.objects.create(campaign=campaign, number=1, document={})
+    made = []
+    for who, entered in ((contact(), timedelta(days=1)), (contact(), timedelta(hours=1))):
+        happen(who, ago=timedelta(days=2), total=5)
+        at = {"due_at": NOW, "entered_at": NOW - entered}
+        made.append(Enrollment.objects.create(campaign=campaign, version=version, contact=who, **at))
+    happen(made[0].contact, ago=timedelta(hours=2), total=50)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("tree", "names"),
+    [
+        (orders(when={"since": "entry"}), "a"),
+        (orders(op="is", value=0, when={"since": "entry"}), "b"),
+        (orders(op="≥", value=2, when={"since": "entry"}), ""),
+        (orders(measure="sum", property="total", op="<", value=50, when={"since": "entry"}), "b"),
+        (orders(measure="first", op="in the last", value=span(1), when={"since": "entry"}), "a"),
+        (orders(op="≥", value=1, when={"since": "entry", "calendar": True}), "a"),
+        (orders(where=CHEAP, when={"since": "entry"}), ""),
+        ({"sequence": [orders(), orders()], "within": span(3)}, "a"),
+        ({"sequence": [orders(), orders()], "within": span(3), "when": {"since": "entry"}}, ""),
+        (
+            {
+                "sequence": [orders(), orders()],
+                "then": "did not",
+                "within": span(1, "hours"),
+                "when": {"since": "entry"},
+            },
+            "a",
+        ),
+    ],
+)
+def test_inside_a_campaign_it_may_count_since_they_entered(inside, tree, names):
+    assert validate(tree, "enrollment") == []
+    matched = [row for row, name in zip(inside, "ab", strict=True) if name in names]
+    assert those(tree, queryset=Enrollment.objects.order_by("pk")) == matched
+    others = those({"not": tree}, queryset=Enrollment.objects.order_by("pk"))
+    assert others == [row for row in inside if row not in matched]
+    only = [inside[0].contact_id]
+    asked = Enrollment.objects.filter(compiled(tree, "enrollment", NOW, only=only), contact__in=only)
+    assert list(asked) == [row for row in matched if row == inside[0]]
+
+
+def test_why_somebody_fits_shows_what_was_measured(people):
+    leaves = {"orders": orders(), "total": orders(measure="sum", property="total", op=">", value=1),
+              "last": orders(measure="last", op="in the last", value=span(1)),
+              "recent": orders(when={"in the last": span(4)}),
+              "sequence": {"sequence": [orders(), orders()], "within": span(3)}}  # fmt: skip
+    scope = Scope(SUBJECTS["contact"], NOW)
+    seen = {key: kind_of(leaf).seen(leaf, scope) for key, leaf in leaves.items()}
+    ann, _, cleo = Contact.objects.order_by("pk").annotate(**seen).values(*seen)
+    assert ann | {"last": ann["last"][:10], "sequence": ann["sequence"][:10]} == {
+        "orders": 2, "total": 70, "last": "2026-06-12", "recent": 1, "sequence": "2026-06-10",
+    }  # fmt: skip
+    assert cleo == {"orders": 0, "total": 0, "last": None, "recent": 0, "sequence": None}
 
 
 def test_an_age_of_exactly_the_span_is_past_and_nothing_counts_twice():
