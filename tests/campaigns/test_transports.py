@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -79,6 +80,17 @@ def test_a_provider_gets_the_mail_with_its_headers_and_our_id(provider):
     headers = {header["Name"]: header["Value"] for header in mail["Headers"]}
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click" and "/u/" in headers["List-Unsubscribe"]
     assert headers["Message-ID"] == message.message_id
+
+
+@pytest.mark.django_db
+def test_a_mail_that_cannot_be_made_does_not_hide_what_became_of_the_one_before(provider):
+    campaign = CampaignFactory()
+    first = MessageFactory(campaign=campaign)
+    MessageFactory(campaign=campaign, template__compiled={}, now=NOW + timedelta(seconds=1))
+    with pytest.raises(KeyError):
+        sending.send_due(NOW + timedelta(seconds=1))
+    first.refresh_from_db()
+    assert first.state == "sent" and len(provider.taken) == 1
 
 
 ANSWERS = {

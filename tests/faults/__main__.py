@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 6
 # The longest first. The name after the key tells apart what belongs to one fault.
 RUNS = {
+    "F1": ("`kill -9` of a sender at seven points", "tests.faults.senders:killed"),
     "F2 busy": ("a part of a busy worker is killed", "tests.faults.workers:busy"),
     "F2 idle": ("a part of an idle worker is killed", "tests.faults.workers:idle"),
-    "F1": ("`kill -9` of a sender at seven points", "tests.faults.senders:killed"),
     "F5 faults": ("all faults of a mail server", "tests.faults.mail_server:run"),
     "F5 slow": ("a mail server that answers late", "tests.faults.mail_server:slow"),
     "F4 cut": ("connections to the database end, or none is left", "tests.faults.database:cut_at_random"),

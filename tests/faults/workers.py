@@ -44,7 +44,7 @@ def busy(scene: Scene) -> str:
     for name in [*PARTS, "all", "ticker"]:
         with scene.worker() as process:
             found = parts(scene, process)
-            scene.sign_up(250)
+            scene.sign_up(180)
             scene.mails_go_on(40)
             scene.kill([process.pid] if name == "ticker" else choose(found, name), mail_senders(found))
             if name != "ticker":  # that one has a supervisor: the next worker here
