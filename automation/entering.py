@@ -1,6 +1,6 @@
 """Entering: events of a batch become enrollments, or refusals that say why not.
 
-Queries: one for the campaigns concerned, one (a UNION over them) for who matches, one each for
+Queries: two for the campaigns concerned, one (a UNION over them) for who matches, one each for
 assignments, earlier enrollments, insertions and refusals; never one per contact.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import BooleanField, Case, Expression, F, Value, When
 
 from automation import enrolling
@@ -53,7 +54,30 @@ def enter(batch: Batch) -> None:
 
 
 def _campaigns_for(types: set[str]) -> list[Campaign]:
-    """Campaigns that one of the types triggers: active ones, and paused ones to note the refusal."""
+    """Campaigns that one of the types triggers: active ones, and paused ones to note the refusal.
+
+    They are held as they are until the batch commits, as advancing holds them: else somebody could enter a campaign
+    just after all have left it, and stay there for ever.
+    """
+    while True:
+        found = _triggered_by(types)
+        held = _held(found)
+        if all(held[campaign.pk] == (campaign.state, campaign.live_id) for campaign in found):
+            return found
+
+
+def _held(campaigns: list[Campaign]) -> dict[int, tuple[str, int | None]]:
+    if not campaigns:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, state, live_id FROM campaigns_campaign WHERE id = ANY(%s) ORDER BY id FOR SHARE",
+            [[campaign.pk for campaign in campaigns]],
+        )
+        return {pk: (state, live) for pk, state, live in cursor.fetchall()}
+
+
+def _triggered_by(types: set[str]) -> list[Campaign]:
     return list(
         Campaign.objects.filter(
             state__in=[Campaign.State.ACTIVE, Campaign.State.PAUSED],

@@ -8,6 +8,7 @@ from campaigns import doors
 from campaigns.document import Document, parse, to_json
 from campaigns.models import Campaign
 from campaigns.publishing import Refused, publish
+from lib.outages import again_after_deadlock
 from ops import audit
 
 State = Campaign.State
@@ -85,14 +86,14 @@ def resume(campaign: Campaign, user, now: datetime) -> Campaign:
     return campaign
 
 
+@again_after_deadlock  # many mails are cancelled while others are handed over
 def archive(campaign: Campaign, user, now: datetime) -> Campaign:
     """Everyone inside exits; the campaign and its history stay readable."""
-    with transaction.atomic():
-        campaign = _turn(
-            campaign, State.ARCHIVED, [State.DRAFT, State.ACTIVE, State.DRAINING, State.PAUSED], user, "Archived."
-        )
-        for listener in doors.on_archived:
-            listener(campaign, now)
+    campaign = _turn(
+        campaign, State.ARCHIVED, [State.DRAFT, State.ACTIVE, State.DRAINING, State.PAUSED], user, "Archived."
+    )
+    for listener in doors.on_archived:
+        listener(campaign, now)
     return campaign
 
 

@@ -3,10 +3,15 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 LOOK_AGAIN = 0.2
+MOST_DEADLOCKS = 5
+P = ParamSpec("P")
+R = TypeVar("R")
 # SQLSTATE: connection exceptions, insufficient resources (no connection left), deadlocks, shutdowns and crashes.
 _PASSING = ("08", "53", "40", "57P")
 
@@ -30,3 +35,25 @@ def when_it_answers(act: Callable[[], object], seconds: float) -> bool:
         if time.monotonic() >= until:
             return False
         time.sleep(LOOK_AGAIN)
+
+
+def again_after_deadlock(verb: Callable[P, R]) -> Callable[P, R]:
+    """A verb of one transaction, done anew where the database ended it because another stood in its way."""
+
+    @wraps(verb)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(MOST_DEADLOCKS):
+            try:
+                with transaction.atomic():
+                    return verb(*args, **kwargs)
+            except OperationalError as fault:
+                if not is_deadlock(fault):
+                    raise
+        with transaction.atomic():
+            return verb(*args, **kwargs)
+
+    return tried
+
+
+def is_deadlock(fault: BaseException) -> bool:
+    return getattr(fault.__cause__, "sqlstate", None) == "40P01"

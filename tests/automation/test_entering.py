@@ -1,13 +1,17 @@
 """Who enters a campaign, who does not, and what is written down about it."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 
 from automation.models import Assignment, Enrollment, Refusal
 from campaigns import lifecycle
 from campaigns.document import Reentry, Row
 from events.models import EventTypeRow
+from ops.work import QUEUES
 from tests.factories import NOW, CampaignFactory, TemplateFactory
 
 pytestmark = pytest.mark.django_db
@@ -194,3 +198,26 @@ def test_entering_takes_as_many_queries_for_forty_people_as_for_four(inbox, trac
         # Two lots of lanes, each in its own transaction.
     assert Enrollment.objects.count() == 440
     assert counts[0] == counts[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_enters_a_campaign_that_is_just_being_archived(track):
+    """Else she would be inside for ever: all have left already."""
+    campaign = CampaignFactory(event="users.signed_up")
+    track(NOW, "ann", "users.signed_up", traits={"email": "ann@example.com"}, run=False)
+    said = threading.Event()
+
+    def archive():
+        with transaction.atomic():
+            lifecycle.archive(campaign, None, NOW)
+            said.set()
+            time.sleep(0.5)
+        connection.close()
+
+    other = threading.Thread(target=archive)
+    other.start()
+    assert said.wait(10)
+    while QUEUES["changes"].work(NOW):
+        pass
+    other.join()
+    assert not Enrollment.objects.active().exists()

@@ -1,12 +1,13 @@
 """A database that goes away in mid-batch, and a slow mail server: nothing waits for its lease, nothing is unknown."""
 
 import threading
+import time
 from collections import Counter
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
-from campaigns import claiming, sending
+from campaigns import claiming, doors, lifecycle, sending
 from campaigns.models import Message
 from lib import outages
 from tests.connections import OTHERS, cut_others
@@ -98,3 +99,34 @@ def test_only_what_we_still_hold_is_given_back():
     assert claiming.give_back(claimed) == 1
     assert dict(Message.objects.values_list("pk", "state")) == {mine.pk: "queued", lost.pk: "leased"}
     assert claiming.give_back(claimed) == 0, "nor twice"
+
+
+def test_archiving_is_done_anew_where_it_stood_in_the_way_of_a_sender(monkeypatch):
+    """It holds the first mail and wants the second; a sender holds the second and wants the first."""
+    campaign = CampaignFactory()
+    first, second = MessageFactory.create_batch(2, campaign=campaign)
+    met, tries = threading.Barrier(2), []
+
+    def sender():
+        with transaction.atomic():
+            Message.objects.filter(pk=second.pk).update(reason="held")
+            met.wait(10)
+            time.sleep(0.3)  # PostgreSQL looks after a second's wait, and ends the one that has waited so long
+            Message.objects.filter(pk=first.pk).update(reason="held")
+        connection.close()
+
+    def cancelling(archived, now):
+        tries.append(now)
+        Message.objects.filter(pk=first.pk).update(state="not_sent", settled_at=now, due_at=None)
+        if len(tries) == 1:
+            met.wait(10)
+        Message.objects.filter(pk=second.pk).update(state="not_sent", settled_at=now, due_at=None)
+
+    monkeypatch.setitem(doors.on_archived._items, "test", cancelling)
+    monkeypatch.delitem(doors.on_archived._items, "exit")
+    other = threading.Thread(target=sender)
+    other.start()
+    lifecycle.archive(campaign, None, NOW)
+    other.join()
+    campaign.refresh_from_db()
+    assert (campaign.state, len(tries)) == ("archived", 2) and states() == {"not_sent": 2}

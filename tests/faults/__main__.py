@@ -101,7 +101,8 @@ def run_apart(key: str, arguments) -> list[dict]:
         row = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         row = {"fault": key, "what": RUNS[key][0], "failed": done.stderr[-3000:] or "it ended without a word"}
-    print(f"  {key}: {'FAILED' if 'failed' in row else 'held'}", file=sys.stderr, flush=True)
+    came_of_it = f"FAILED: {row['failed'].strip().splitlines()[-1]}" if "failed" in row else "held"
+    print(f"  {key}: {came_of_it}", file=sys.stderr, flush=True)
     return [row]
 
 

@@ -194,7 +194,10 @@ class Scene:
     def standing(self) -> str:
         with suppress(OperationalError, InterfaceError), connection.cursor() as cursor:
             cursor.execute("SELECT state || ' ' || count(*) FROM campaigns_message GROUP BY state ORDER BY 1")
-            return ", ".join(row for (row,) in cursor.fetchall())
+            mails = ", ".join(row for (row,) in cursor.fetchall())
+            inside = Enrollment.objects.active().values_list("state", "campaign__state").distinct()
+            news = Change.objects.filter(due_at__isnull=False).count()
+            return f"{mails}; inside: {list(inside)}; news to be read: {news}"
         return "the database does not answer"
 
 

@@ -40,7 +40,7 @@ class Senders:
         for pid in self.pids[-4:]:
             kill(pid)
         self.nursery.stdin.close()
-        self.nursery.wait(10)
+        self.nursery.wait(60)
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def die_again_and_again(scene: Scene, points: list[str], times: int) -> None:
             scene.a_minute_passes()
         assert Message.objects.filter(state="queued").exists(), "it was still sending when it died last"
         started.start()
-        scene.wait_until(scene.is_settled, 120, "the last one sends the rest")
+        scene.wait_until(scene.is_settled, 300, "the last one sends the rest")
 
 
 def killed(scene: Scene) -> str:
