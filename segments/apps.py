@@ -33,8 +33,8 @@ class SegmentsConfig(AppConfig):
         """What hangs on contacts beside their attributes and events."""
         from contacts import consent
         from contacts.merging import merge_steps
-        from ops import jobs
-        from segments import company_fields, computed_field, computed_writing, refreshing, tag_field
+        from ops import jobs, work
+        from segments import company_fields, computed_field, computed_writing, known, refreshing, tag_field
         from segments.consent_leaf import ConsentLeaf
         from segments.leaves import LEAVES
         from segments.sample_leaf import SampleLeaf
@@ -48,3 +48,4 @@ class SegmentsConfig(AppConfig):
         computed_field.register()
         merge_steps.register("computed attributes", computed_writing.unite)
         jobs.register(computed_writing.KIND, "Work out a computed attribute from the past", computed_writing.step)
+        work.SWEEPS.register("known fields", known.look)

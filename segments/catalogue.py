@@ -5,46 +5,18 @@ rest is filled in. Apps add theirs by a line: `SOURCES.register("scores", entrie
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 from contacts.models import Topic
 from events import types as event_types
+from events.models import EventTypeRow
 from lib.registry import Registry
+from segments import known
+from segments.entries import CONTACT, EVENT, GROUPS, Choice, Entry
 from segments.fields import registered_for
 from segments.leaves import LEAVES, SUBJECTS, Subject
 from segments.models import Segment
 from segments.values import TYPES
-
-GROUPS = ("Contact", "Attributes", "Company", "Events", "E-mails", "Consent", "Segments", "Computed", "Sample")
-EVENT = "Event"  # the group of event.* fields, where there is an event
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A value that may be compared with, and how it is shown."""
-
-    value: Any
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One thing to choose: `kind` is that of the leaf, `key` what the leaf names."""
-
-    kind: str
-    key: Any
-    label: str
-    group: str
-    type: str = ""
-    """Of segments.values.TYPES; empty: not known, or nothing to compare."""
-    values: tuple[Choice, ...] = ()
-    """Common values, to suggest."""
-    share: int | None = None
-    """How many of a hundred have it; None: not known."""
-    properties: tuple["Entry", ...] = ()
-    """Of an event: its event.* fields, for `where` and measures."""
-
 
 Source = Callable[[Subject], Iterable[Entry]]
 SOURCES: Registry[Source] = Registry("source of conditions")
@@ -66,23 +38,33 @@ def catalogue(subject: str, event_type: str | None = None) -> list[Entry]:
 
 
 def properties(event_type: str | None) -> tuple[Entry, ...]:
-    """The event.* fields of an event type: its registered properties, in their order."""
-    registered = event_types.get(event_type) if event_type else None
-    return tuple(
-        Entry("field", f"event.{name}", name.replace("_", " "), EVENT, kind if kind in TYPES else "")
-        for name, kind in (registered.properties if registered else {}).items()
-    )
+    """The event.* fields of an event type: its registered properties in their order, then those that its events had."""
+    return _properties(event_type, known.properties()) if event_type else ()
+
+
+def _properties(event_type: str, sent: dict[str, list[Entry]]) -> tuple[Entry, ...]:
+    registered, held = event_types.get(event_type), {entry.key: entry for entry in sent.get(event_type, [])}
+    found = []
+    for name, kind in (registered.properties if registered else {}).items():
+        entry = Entry("field", f"event.{name}", name.replace("_", " "), EVENT, kind if kind in TYPES else "")
+        if known_one := held.pop(entry.key, None):
+            entry = replace(entry, values=known_one.values, share=known_one.share)
+        found.append(entry)
+    return (*found, *held.values())
 
 
 def _fields(subject: Subject) -> Iterator[Entry]:
     for field in registered_for(subject):
-        group = EVENT if field.key.startswith("event.") else GROUPS[0]
-        yield Entry("field", field.key, field.label, group, field.type)
+        group = EVENT if field.key.startswith("event.") else CONTACT
+        yield Entry("field", field.key, field.label.removeprefix("their ").removeprefix("the "), group, field.type)
 
 
 def _events(subject: Subject) -> Iterator[Entry]:
-    for key, label in event_types.choices():
-        yield Entry("event", key, label, "Events", properties=properties(key))
+    sent, rows = known.properties(), EventTypeRow.objects.values_list("key", "label")
+    named = {kind.key: kind.label for kind in event_types.registry}
+    named |= {key: label or key for key, label in rows if key not in named}
+    for key, label in named.items():
+        yield Entry("event", key, label, "Events", properties=_properties(key, sent))
 
 
 def _sequences(subject: Subject) -> Iterator[Entry]:
@@ -113,7 +95,8 @@ def _samples(subject: Subject) -> Iterator[Entry]:
 
 def register() -> None:
     for key, source in (
-        ("fields", _fields), ("events", _events), ("sequences", _sequences), ("messages", _messages),
+        ("fields", _fields), ("known", known.entries), ("events", _events), ("sequences", _sequences),
+        ("messages", _messages),
         ("consent", _consent), ("segments", _segments), ("samples", _samples),
     ):  # fmt: skip
         SOURCES.register(key, source)

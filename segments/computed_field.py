@@ -7,8 +7,9 @@ from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 
 from lib.registry import Registry
-from segments.catalogue import SOURCES, Entry
+from segments.catalogue import SOURCES
 from segments.computed_models import ComputedAttribute, ComputedValue
+from segments.entries import Entry
 from segments.fields import ROOTS, Comparison, as_json
 from segments.leaves import Scope, Subject, quoted
 from segments.models import Segment
@@ -83,7 +84,7 @@ def in_segments(attribute: ComputedAttribute) -> list[tuple[str, str]]:
 
 def entries(subject: Subject) -> Iterator[Entry]:
     for one in ComputedAttribute.objects.all():
-        yield Entry("field", f"computed.{one.key}", f"their {one.label}", "Computed", one.type)
+        yield Entry("field", f"computed.{one.key}", one.label, "Computed", one.type)
 
 
 def register() -> None:

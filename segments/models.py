@@ -11,6 +11,7 @@ from lib import clock
 from lib.due import DueQuerySet
 from ops.models import Job
 from segments.computed_models import ComputedAttribute, ComputedTally, ComputedValue  # noqa: F401  found by Django here
+from segments.known_models import KnownField, KnownRoot  # noqa: F401
 
 
 class SegmentQuerySet(DueQuerySet):
