@@ -113,7 +113,8 @@ def _put(segment: Segment, form: PutForm, request: HttpRequest, now: datetime) -
     if added:
         audit.note(request.user, segment, f"Put {people(added)} in.")
     undo = _undo_url([segment], now) if added else ""
-    return {"added": people(added), "there": len(wanted) - added, "missing": missing, "undo": undo}
+    there = len(wanted) - added
+    return {"added": people(added), "several": added > 1, "there": there, "missing": missing, "undo": undo}
 
 
 def take_page(model_admin: ModelAdmin, request: HttpRequest, object_id: int) -> HttpResponse:

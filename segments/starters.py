@@ -143,7 +143,9 @@ def amount_property() -> str:
 
 def reads_in_words(tree: Tree) -> list[str]:
     """What must be written for somebody to enter or leave, in words."""
-    return sorted({_token_in_words(token) for token in conditions.reads(tree, SUBJECT)})
+    return sorted({_token_in_words(token) for token in conditions.reads(tree, SUBJECT)}) or [
+        READ_IN_WORDS["everything"]
+    ]
 
 
 def _token_in_words(token: str) -> str:

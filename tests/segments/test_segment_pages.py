@@ -202,7 +202,7 @@ def test_the_page_tells_the_rules_the_size_and_the_members_with_since_and_why():
     segment = made(description="Those who pay")
     page = text(browser("Marketer").get(url("change", segment.pk)))
     assert "Their plan is “pro”." in page and "Those who pay" in page and "+1 in 7 days" in page
-    assert "Ann" in page and "The rules were made or changed" in page and "since" in page
+    assert "Ann" in page and "The rules were made or changed" in page and "entered" in page
     assert reverse("admin:contacts_contact_change", args=[ann.pk]) in page
     assert "Up to date" in page and "&quot;Entered&quot;, &quot;data&quot;" in page
 
