@@ -170,4 +170,4 @@ def _what_goes(segment: Segment) -> list[str]:
         return [*lines, "Its history goes: since when who was in it, and how its size went. The rules can be had back."]
     if not size:
         return [*lines, "Nobody is in it now."]
-    return [*lines, f"That these {people(size)} are on the list is written nowhere else: export it first, if in doubt."]
+    return [*lines, f"That these {people(size)} are on the list is written nowhere else; have it exported first, if in doubt."]
