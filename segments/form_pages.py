@@ -170,4 +170,5 @@ def _what_goes(segment: Segment) -> list[str]:
         return [*lines, "Its history goes: since when who was in it, and how its size went. The rules can be had back."]
     if not size:
         return [*lines, "Nobody is in it now."]
-    return [*lines, f"That these {people(size)} are on the list is written nowhere else; have it exported first, if in doubt."]
+    there = f"That {people(size)} {'is' if size == 1 else 'are'} on the list is written nowhere else."
+    return [*lines, f"{there} If in doubt, have it exported first."]

@@ -290,7 +290,7 @@ def test_deleting_says_what_goes_and_the_rules_can_be_had_back():
 def test_deleting_a_list_names_how_many_are_on_it():
     segment = made("Guests", kind="static")
     members.add(segment, [one.pk for one in ContactFactory.create_batch(3)], clock.now(), "hand")
-    assert "these 3 people are on the list" in text(browser("Marketer").get(url("delete", segment.pk)))
+    assert "That 3 people are on the list" in text(browser("Marketer").get(url("delete", segment.pk)))
 
 
 def test_growth_counts_those_who_left():
