@@ -30,6 +30,9 @@ def main() -> int:
     size = steps.FULL if given.full else steps.TINY if given.tiny else steps.QUICK
     if given.steps:
         size = replace(size, steps=tuple(given.steps.split(",")))
+        if problem := steps.problem(size.steps):
+            print(problem, file=sys.stderr)
+            return 2
     try:
         runs = [run(size) for _ in range(size.runs)]
     except Timeout as problem:

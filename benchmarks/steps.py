@@ -280,3 +280,16 @@ STEPS: dict[str, Callable[[Bench], None]] = {
     "I": identify, "E1": singles, "E2": hundreds, "E3": stored_then_worked_off, "J0": trickle, "J1": burst,
     "B1": blast, "K1": killed, "D1": same_id_twice, "D2": trigger_twice, "D3": trigger_again, "M": most_memory,
 }  # fmt: skip
+# Who is mailed must have an address, which step I tells; the others make contacts of their own.
+NEED_PEOPLE = {"J0", "J1", "B1", "K1", "D2", "D3"}
+
+
+def problem(names: Sequence[str]) -> str:
+    """Why these steps cannot be run in this order; empty where they can."""
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        return f"There is no step {unknown[0] or '“”'}; the steps are {', '.join(STEPS)}."
+    for place, name in enumerate(names):
+        if name in NEED_PEOPLE and "I" not in names[:place]:
+            return f"Step {name} writes to the contacts that step I makes; begin with I: --steps I,{','.join(names)}."
+    return ""

@@ -141,8 +141,9 @@ class Batch:
         self.site = SiteSettings.get()
         self._settle_what_may_not_go()
         self.tags = self._read_tags()
-        self.transport.send_all(self._mails(), self._commit)
-        self._commit([], None)
+        with settling.at_work():
+            self.transport.send_all(self._mails(), self._commit)
+            self._commit([], None)
         if self.messages:
             give_back(self.messages)
 

@@ -80,6 +80,7 @@ def _write(parts: Sequence[Part]) -> set[UUID]:
 
 
 _together = Together(_write)
+at_work = _together.at_work
 
 
 def _json(rows: list[dict]) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.standards import STANDARDS
-from benchmarks.steps import QUICK, TINY
+from benchmarks.steps import QUICK, TINY, problem
 
 ROOT = Path(__file__).resolve().parents[2]
 WRONG = [
@@ -46,3 +46,23 @@ def test_the_table_names_every_measure(figures):
 
 def test_only_the_kill_is_missing_from_the_tiny_size():
     assert set(QUICK.steps) - set(TINY.steps) == {"K1"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ("B1", "begin with I"),
+        ("E1,J1,I", "begin with I"),
+        ("I,B2", "There is no step B2"),
+        ("E1,E2,M", ""),
+        ("I,B1", ""),
+    ],
+)
+def test_steps_that_would_wait_in_vain_are_refused_at_once(steps, said):
+    assert said in problem(steps.split(",")) and bool(said) == bool(problem(steps.split(",")))
+
+
+def test_refused_steps_end_the_program():
+    command = [sys.executable, "-m", "benchmarks", "--steps", "B1"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 2 and "begin with I" in ran.stderr
