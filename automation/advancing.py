@@ -179,7 +179,8 @@ class Round:
             return set()
         ids = {row.pk for row in entering}
         here = self.now.astimezone(SiteSettings.get().zone)
-        matching = conditions.matching(Enrollment.objects.filter(pk__in=ids), step.only_if, here)
+        rows, contacts = Enrollment.objects.filter(pk__in=ids), {row.contact_id for row in entering}
+        matching = conditions.matching(rows, step.only_if, here, only=contacts)
         return ids - set(matching.values_list("pk", flat=True))
 
     def _new_visit(self, step: StepDoc, row: Enrollment) -> Visit:

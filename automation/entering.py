@@ -119,9 +119,11 @@ def _matching(campaign: Campaign, trigger: Trigger, events: Iterable[Event], now
         id__in=[event.id for event in fitting], received_at__range=(min(received), max(received))
     )
     if trigger.filter:
-        rows = rows.filter(conditions.compiled(trigger.filter, "event", now))
+        contacts = {event.contact_id for event in fitting}
+        rows = rows.filter(conditions.compiled(trigger.filter, "event", now, only=contacts))
     in_audience: Expression = Value(True, output_field=BooleanField())
     if document.audience:
+        # Without `only`: inside CASE each row looks up its own contact.
         audience = conditions.compiled(document.audience, "event", now)
         in_audience = Case(When(audience, then=Value(True)), default=Value(False), output_field=BooleanField())
     return rows.annotate(

@@ -116,10 +116,16 @@ def _freeze(campaign: Campaign, document: Document, user, now: datetime) -> Vers
     return version
 
 
+# What conditions read (segments.reading) that is referred to.
+READ = {"event": "event_type", "segment": "segment"}
+
+
 def _references(document: Document) -> set[tuple[str, str, str]]:
     found = {("event_type", trigger.event, "trigger") for trigger in document.triggers}
     trees = [document.audience, *(t.filter for t in document.triggers), *(s.only_if for s in document.steps)]
     found |= {("field", path, "") for tree in trees for path in conditions.paths(tree)}
+    read = {token.partition(":") for tree in trees for token in conditions.reads(tree, "enrollment")}
+    found |= {(READ[word], key, "condition") for word, _, key in read if word in READ}
     for step in document.steps:
         found |= {(kind, key, "") for kind, key in STEP_KINDS[step.kind].references(step.config)}
     return found

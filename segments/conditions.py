@@ -52,9 +52,12 @@ def compiled(
     return _expression(tree, scope)
 
 
-def matching(queryset: QuerySet, tree: Tree, now: datetime) -> QuerySet:
-    """The contacts, events or enrollments of the queryset for which the tree is true; one query."""
-    return queryset.filter(compiled(tree, queryset.model._meta.model_name, now))
+def matching(queryset: QuerySet, tree: Tree, now: datetime, only: Collection[int] | None = None) -> QuerySet:
+    """The contacts, events or enrollments of the queryset for which the tree is true; one query.
+
+    `only`: the contacts to whom all of them belong.
+    """
+    return queryset.filter(compiled(tree, queryset.model._meta.model_name, now, only=only))
 
 
 def sentence(tree: Tree, subject: str, event_type: str | None = None) -> str:
