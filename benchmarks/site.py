@@ -53,6 +53,7 @@ class Site:
             self.env.pop(name, None)
         try:
             self.manage("migrate", "--verbosity=0")
+            self.manage("collectstatic", "--noinput", "--verbosity=0")  # the admin's pages name what lies there
             self.web = self._start(runner.gunicorn(self.runner))
             self.start_worker()
             if not runner.answers(f"{self.runner.local_url}/healthz", runner.HEALTHY_SECONDS):

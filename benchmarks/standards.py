@@ -27,6 +27,11 @@ class Standard:
 STANDARDS = {
     "I contacts_per_s": Standard("contacts by identify, a second", peer="93 (import)"),
     "I cpu_us_each": Standard("CPU µs a contact", peer="9,600 (import)"),
+    "I1 contacts_per_s": Standard("contacts by file, with dry run and all consequences, a second", peer="585"),
+    "I1 cpu_us_each": Standard("CPU µs a contact, from the upload to empty queues", most=150, limit="40", peer="1,440"),
+    "I1 uploaded_s": Standard("s for the upload", 1),
+    "I1 dry_run_s": Standard("s for the dry run", 1),
+    "I1 not_imported": Standard("contacts that are missing", most=0),
     "E1 accepted_per_s": Standard("events accepted a second, 1 a request"),
     "E1 processed_per_s": Standard("… with all consequences"),
     "E1 cpu_us_each": Standard("CPU µs an event", peer="2,600"),

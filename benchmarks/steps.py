@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import limits, load
+from benchmarks.bringing import bulk_import
 from benchmarks.load import percentile
 from benchmarks.meter import Watch
 from benchmarks.sink import Sink
@@ -27,7 +28,7 @@ class Size:
     wait_minutes: float = 1
     runs: int = 1
     shared_buffers: str = "1GB"
-    steps: tuple[str, ...] = ("I", "E1", "E2", "E3", "J0", "J1", "B1", "K1", "D1", "D2", "D3", "M")
+    steps: tuple[str, ...] = ("I", "I1", "E1", "E2", "E3", "J0", "J1", "B1", "K1", "D1", "D2", "D3", "M")
 
 
 QUICK = Size()
@@ -35,7 +36,7 @@ FULL = Size(contacts=100_000, runs=3)
 # Without K1: a killed worker's leases take a minute to run out.
 TINY = Size(
     contacts=60, singles=8, batched=100, trickle=3, burst=20, blast=50, repeated=20, again=10, wait_minutes=0.05,
-    shared_buffers="128MB", steps=("I", "E1", "E2", "E3", "J0", "J1", "B1", "D1", "D2", "D3", "M"),
+    shared_buffers="128MB", steps=("I", "I1", "E1", "E2", "E3", "J0", "J1", "B1", "D1", "D2", "D3", "M"),
 )  # fmt: skip
 
 
@@ -277,8 +278,9 @@ def most_memory(bench: Bench) -> None:
 
 
 STEPS: dict[str, Callable[[Bench], None]] = {
-    "I": identify, "E1": singles, "E2": hundreds, "E3": stored_then_worked_off, "J0": trickle, "J1": burst,
-    "B1": blast, "K1": killed, "D1": same_id_twice, "D2": trigger_twice, "D3": trigger_again, "M": most_memory,
+    "I": identify, "I1": bulk_import, "E1": singles, "E2": hundreds, "E3": stored_then_worked_off,
+    "J0": trickle, "J1": burst, "B1": blast, "K1": killed,
+    "D1": same_id_twice, "D2": trigger_twice, "D3": trigger_again, "M": most_memory,
 }  # fmt: skip
 # Who is mailed must have an address, which step I tells; the others make contacts of their own.
 NEED_PEOPLE = {"J0", "J1", "B1", "K1", "D2", "D3"}

@@ -12,6 +12,7 @@ from benchmarks.steps import QUICK, TINY, problem
 
 ROOT = Path(__file__).resolve().parents[2]
 WRONG = [
+    "I1 not_imported",
     "E1 not_stored",
     "E2 not_stored",
     "J1 not_exactly_two",
