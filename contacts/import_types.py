@@ -54,9 +54,7 @@ def _number(cell: str, pattern: re.Pattern[str], separator: str) -> int | float:
     value = float(found.replace(separator, "").replace(",", "."))
     if not abs(value) <= MAX_SAFE_INTEGER:
         raise Unreadable
-    return (
-        int(value) if value.is_integer() and not re.search(r"[.,]\d*[1-9]|e", found.replace(separator, "")) else value
-    )
+    return int(value) if value.is_integer() else value
 
 
 def yes_no(cell: str, zone: ZoneInfo) -> bool:
