@@ -28,8 +28,7 @@ def segment_page(model_admin, request: HttpRequest, object_id: str) -> HttpRespo
         segment.name,
         segment,
         **standing_now(request, segment, now, bool(places)),
-        sentence=sentence(segment),
-        vanished=vanished(segment),
+        **rules(segment),
         places=places,
         charts=charts.of(segment, now),
         members=member_lists.newest(segment),
@@ -67,18 +66,15 @@ def standing_now(request: HttpRequest, segment: Segment, now: datetime, used: bo
     }
 
 
-def sentence(segment: Segment) -> str:
-    """The rules in words; empty where they cannot be said any more."""
+def rules(segment: Segment) -> dict[str, Any]:
+    """The rules in words, with what they name that is not there any more; or why they cannot be evaluated."""
+    if not segment.is_dynamic:
+        return {"sentence": ""}
     try:
-        return conditions.sentence(segment.condition, SUBJECT) if segment.is_dynamic else ""
-    except conditions.InvalidCondition:
-        return ""
-
-
-def vanished(segment: Segment) -> list[str]:
-    if not segment.is_dynamic or conditions.validate(segment.condition, SUBJECT):
-        return []
-    return conditions.vanished(segment.condition, SUBJECT)
+        said = conditions.sentence(segment.condition, SUBJECT)
+    except conditions.InvalidCondition as fault:
+        return {"sentence": "", "problems": list(dict.fromkeys(problem.sentence for problem in fault.problems))}
+    return {"sentence": said, "vanished": conditions.vanished(segment.condition, SUBJECT)}
 
 
 def _may(model_admin, request: HttpRequest, segment: Segment) -> dict[str, bool]:

@@ -300,3 +300,18 @@ def test_growth_counts_those_who_left():
     engine.run(clock.now())
     page = text(browser("Marketer").get(url("change", segment.pk)))
     assert "unchanged in 7 days" in page and "1 in, 1 out" in page
+
+
+@pytest.mark.parametrize(
+    ("tree", "sentence"),
+    [
+        ({"segment": 4711}, "These rules name what is not there any more"),
+        ({"field": "contact.plan", "op": "4711"}, "cannot be evaluated as they stand"),
+        ({"not": {"event": "rocket.launched"}}, "These rules name what is not there any more"),
+    ],
+)
+def test_rules_that_name_what_is_gone_are_warned_of(tree, sentence):
+    segment = made()
+    Segment.objects.filter(pk=segment.pk).update(condition=tree)
+    page = text(browser("Marketer").get(url("change", segment.pk)))
+    assert sentence in page and ("4711" in page or "rocket.launched" in page)
