@@ -1,6 +1,6 @@
 """From a message row to a mail: the context its template sees, the headers, the tracking."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -14,6 +14,7 @@ from campaigns.models import EmailTemplate, Message
 from campaigns.tokens import token
 from contacts.models import Contact
 from ops.models import SiteSettings
+from segments.computed_writing import values_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def context(
             "email": contact.email,
             "tags": tags,
             "timezone": contact.timezone or site.timezone,
+            "computed": getattr(contact, "computed", {}),  # read for a whole batch at once: read_computed
         },
         "event": event or {},
         "campaign": {"name": campaign},
@@ -56,6 +58,18 @@ def context(
         "unsubscribe_url": unsubscribe_url,
         "now": now,
     }
+
+
+def read_computed(contacts: Iterable[Contact]) -> None:
+    """Fetch what templates read as contact.computed.…; two queries, whatever the number of contacts."""
+    contacts = list(contacts)
+    found = values_of({contact.pk for contact in contacts})
+    for contact in contacts:
+        contact.computed = found[contact.pk]  # type: ignore[attr-defined]
+
+
+def reads_computed(template: EmailTemplate) -> bool:
+    return any(one.path.startswith("contact.computed") for one in compiled(template).variables)
 
 
 def url(purpose: str, path: str, message: Message) -> str:

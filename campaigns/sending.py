@@ -29,7 +29,7 @@ from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
 from campaigns.liquid import Aborted, RenderFailed
 from campaigns.models import Campaign, Message
-from campaigns.rendering import Mail, mail, message_id, render
+from campaigns.rendering import Mail, mail, message_id, read_computed, reads_computed, render
 from campaigns.transports import Transport, transport_from
 from contacts import consent
 from contacts.models import Address, ContactTag
@@ -141,6 +141,8 @@ class Batch:
         self.site = SiteSettings.get()
         self._settle_what_may_not_go()
         self.tags = self._read_tags()
+        if reading := [message for message in self.messages if reads_computed(message.template)]:
+            read_computed(message.contact for message in reading)
         with settling.at_work():
             self.transport.send_all(self._mails(), self._commit)
             self._commit([], None)

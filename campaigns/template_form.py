@@ -11,7 +11,7 @@ from campaigns.models import EmailTemplate
 from campaigns.previews import known_attributes
 
 STARTER = Path(__file__).with_name("starter_mail.html")
-PROVIDED = {"email", "id", "tags", "timezone"}  # of the contact, whatever its attributes are
+PROVIDED = {"computed", "email", "id", "tags", "timezone"}  # of the contact, whatever its attributes are
 FIELDS = ("subject", "preheader", "html", "text")
 
 

@@ -75,6 +75,12 @@ UNFOLD = {
                 "items": [
                     page("Contacts", "group", "contacts_contact_changelist", "contacts.view_contact"),
                     page("Segments", "groups", "segments_segment_changelist", "segments.view_segment"),
+                    page(
+                        "Computed attributes",
+                        "functions",
+                        "segments_computedattribute_changelist",
+                        "segments.view_computedattribute",
+                    ),
                     page("Companies", "domain", "contacts_company_changelist", "contacts.view_company"),
                     page("Tags", "sell", "contacts_tag_changelist", "contacts.view_tag"),
                     page("Addresses", "alternate_email", "contacts_address_changelist", "contacts.view_address"),

@@ -12,7 +12,7 @@ _audience = [
 _history = ["campaigns.message", "campaigns.messagebody", "automation.enrollment", "automation.visit"]
 _events = ["events.event", "events.eventtyperow"]
 _drafts = ["campaigns.campaign", "campaigns.emailtemplate"]
-_segments = ["segments.segment"]
+_segments = ["segments.segment", "segments.computedattribute"]
 
 
 def _allow(actions, models) -> set[str]:

@@ -17,6 +17,7 @@ from unfold.views import ChangeList
 from lib import clock
 from lib.admin import moment
 from segments import (
+    computed_admin,  # noqa: F401  registers itself
     detail_pages,
     export_pages,
     form_pages,

@@ -34,7 +34,15 @@ class SegmentsConfig(AppConfig):
         from contacts import consent
         from contacts.merging import merge_steps
         from ops import jobs, work
-        from segments import company_fields, computed_field, computed_writing, known, refreshing, tag_field
+        from segments import (
+            company_fields,
+            computed_field,
+            computed_panel,
+            computed_writing,
+            known,
+            refreshing,
+            tag_field,
+        )  # fmt: skip
         from segments.consent_leaf import ConsentLeaf
         from segments.leaves import LEAVES
         from segments.sample_leaf import SampleLeaf
@@ -46,6 +54,7 @@ class SegmentsConfig(AppConfig):
         company_fields.register()
         consent.BASIS_CHANGED.register("segments", refreshing.follow_basis)
         computed_field.register()
+        computed_panel.register()
         merge_steps.register("computed attributes", computed_writing.unite)
         jobs.register(computed_writing.KIND, "Work out a computed attribute from the past", computed_writing.step)
         work.SWEEPS.register("known fields", known.look)

@@ -168,3 +168,20 @@ def favourites_of(contact_id: int, attributes: Sequence[ComputedAttribute]) -> S
     ids = ",".join(str(int(attribute.pk)) for attribute in attributes)
     tallies = f"segments_computedtally WHERE attribute_id IN ({ids}) AND contact_id = {int(contact_id)}"
     return _FAVOURITE.format(tallies=tallies), []
+
+
+def values_now(attribute: ComputedAttribute, only: Sequence[int]) -> dict[int, Any]:
+    """Contact → value, from all their events; nothing is written."""
+    found = rows(attribute, only)
+    if attribute.measure == Measure.FAVOURITE:
+        sql, values = _row_source(attribute, found, by_root=False)
+        tallies = (
+            "(SELECT attribute_id, contact_id, value, count(*) AS count, max(at) AS last_at"
+            f" FROM ({sql}) AS r (attribute_id, contact_id, at, value) WHERE value IS NOT NULL GROUP BY 1, 2, 3) AS t"
+        )
+        sql = _FAVOURITE.format(tallies=tallies)
+    else:
+        sql, values = _value_source(attribute, found, by_root=False)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return {row[1]: next((one for one in row[2:5] if one is not None), None) for row in cursor.fetchall()}

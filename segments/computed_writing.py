@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Value
@@ -141,12 +143,19 @@ def _finish(attribute: ComputedAttribute, job: Job, now: datetime) -> None:
     job.result = f"{attribute.values.count():,} people have a value."
 
 
-def values_of(contact_ids: Iterable[int]) -> dict[int, dict[str, object]]:
+def values_of(contact_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Contact → {key: value}, for mails and pages; two queries. Counts and sums of nothing are 0."""
     attributes = {one.pk: one for one in ComputedAttribute.objects.all()}
     zeros = {one.key: 0 for one in attributes.values() if one.of_nothing_is_zero}
-    found: dict[int, dict[str, object]] = {pk: dict(zeros) for pk in contact_ids}
+    found: dict[int, dict[str, Any]] = {pk: dict(zeros) for pk in contact_ids}
     if attributes:
         for row in ComputedValue.objects.filter(attribute__in=[*attributes], contact__in=[*found]):
-            found[row.contact_id][attributes[row.attribute_id].key] = row.value
+            found[row.contact_id][attributes[row.attribute_id].key] = plain(row.value)
     return found
+
+
+def plain(value: Any) -> Any:
+    """A number as people write it: 30, not 30.00."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)

@@ -21,6 +21,7 @@ from lib import clock
 from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, Source, User
 from segments import defining
+from segments.computed_models import ComputedAttribute
 from segments.models import Segment
 from tests import factories
 
@@ -82,6 +83,9 @@ def rows(source, tell):
         "contacts_tag": Tag.objects.create(name="lead"),
         "contacts_topic": factories.TopicFactory(),
         "segments_segment": defining.save(Segment(name="Guests", kind="static"), None, now),
+        "segments_computedattribute": ComputedAttribute.objects.create(
+            key="orders", label="orders", event="order.completed"
+        ),
         "contacts_import": importing.receive(BytesIO(b"email\nann@example.com\n"), "a.csv", "contacts", None, now),
         "events_event": Event.objects.get(type="Rocket Launched"),
         "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),

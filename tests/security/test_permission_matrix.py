@@ -23,6 +23,7 @@ PAGES = {
     "contacts_topic": (READERS, PUBLISHER, PUBLISHER, NONE),
     "contacts_import": (WRITERS, WRITERS, WRITERS, NONE),
     "segments_segment": (READERS, WRITERS, READERS, WRITERS),  # its page only shows
+    "segments_computedattribute": (READERS, WRITERS, WRITERS, WRITERS),
     "events_event": (READERS | ENGINEER, NONE, NONE, NONE),
     "events_eventtyperow": (READERS | ENGINEER, NONE, ENGINEER, NONE),
     "events_rejectedevent": ({"Analyst", "Engineer"}, NONE, NONE, NONE),
