@@ -5,6 +5,7 @@ from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from segments.conditions import compiled, matching, sentence, turning, turns_at_
 from segments.measures import DATES, MEASURES, NUMBERS
 from tests.segments import oracle
 from tests.segments.behaviour import Deed, record, some
-from tests.segments.population import NOW
+from tests.segments.population import NASTY, NOW, populate
 
 pytestmark = pytest.mark.django_db
 TYPES = ["order.completed", "product.viewed", "wish.made"]
@@ -172,6 +173,36 @@ def test_whoever_time_turns_is_found(history, kind):
         assert turned <= found
 
     turns()
+
+
+@pytest.fixture
+def nasty():
+    """Somebody for every value that a product may send, in two events each, and somebody who did nothing."""
+    populate()
+    pks = list(Contact.objects.order_by("pk").values_list("pk", flat=True))[: len(NASTY)]
+    deeds = record(
+        Deed(pk, type_, NOW - timedelta(hours=hours)) for pk in pks for hours, type_ in ((3, TYPES[0]), (2, TYPES[1]))
+    )
+    with connection.cursor() as cursor:
+        for value, pair in zip(NASTY, zip(deeds[::2], deeds[1::2], strict=True), strict=True):
+            ids = [event.pk for event in pair]
+            cursor.execute(
+                "UPDATE events_event SET properties = %s::jsonb WHERE id = ANY(%s)", [f'{{"v": {value}}}', ids]
+            )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_was_sent_everybody_is_on_one_side(nasty, kind):
+    everyone = set(Contact.objects.values_list("pk", flat=True))
+
+    @quick
+    @given(tree=KINDS[kind], type_=st.sampled_from(["text", "number", "boolean", "date"]))
+    def on_one_side(tree, type_):
+        tree = {**tree, "type": type_} if kind == "distinct" else tree
+        those, others = ids(tree, NOW), ids({"not": tree}, NOW)
+        assert those | others == everyone and not those & others
+
+    on_one_side()
 
 
 def test_types_that_are_written_in_change_nothing(history):
