@@ -15,11 +15,9 @@ class CampaignsConfig(AppConfig):
         from contacts.merging import merge_steps
         from ops import work
         from segments import defining
-        from segments.message_leaf import NAMES
-        from segments.offers import CHOICES
+        from segments.message_leaf import CHOICES
 
         for key, model in (("campaign", Campaign), ("template", EmailTemplate)):
-            NAMES.register(key, _names(model))
             CHOICES.register(key, model.objects.order_by("name").values_list("pk", "name").all)
         panels.register()
         defining.USES.register("campaigns", segment_uses.places)
@@ -29,10 +27,6 @@ class CampaignsConfig(AppConfig):
         work.register(work.Queue("leases", "Mail of dead workers", claiming.has_lost, claiming.take_back))
         work.SWEEPS.register("caught mail", catcher.forget_old)
         post_migrate.connect(install_starters, sender=self)
-
-
-def _names(model):
-    return lambda ids: dict(model.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
 def install_starters(using, **_):

@@ -11,6 +11,7 @@ from events import types as event_types
 from events.models import Event, EventTypeRow
 from lib.clean_json import Unclean, clean
 from segments import conditions, field_leaf
+from segments.known_models import KnownField
 from segments.leaves import HAPPENING, Problem, Scope, joined_path, quoted
 from segments.sql import Sql, belonging
 from segments.timeframes import Window
@@ -130,7 +131,8 @@ def vanished(part: Part, scope: Scope, *properties: str) -> Iterator[str]:
     asked = [*properties, *(path.removeprefix("event.") for path in conditions.paths(part.get("where")))]
     own = set(known.properties) if known else set()
     own |= {"type", "occurred_at"}
-    missing = [name for name in dict.fromkeys(asked) if name.partition(".")[0] not in own]
+    seen_before = set(KnownField.objects.filter(root=f"event:{key}", path__in=asked).values_list("path", flat=True))
+    missing = [name for name in dict.fromkeys(asked) if name.partition(".")[0] not in own and name not in seen_before]
     if missing:
         newest = Event.objects.filter(type=key).order_by("-occurred_at").values("properties")[:SAMPLE]
         seen = {name for (sent,) in newest.values_list("properties") for name in sent}

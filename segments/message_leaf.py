@@ -1,6 +1,6 @@
 """The leaf that asks how somebody dealt with our mail: {"message": "clicked", "campaign": 3, "when": …}."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +28,8 @@ STATES = {
 }
 JUDGED = {"opened", "clicked"}  # of which it is known whether it was a person
 
-# Apps above register `names(ids) -> {id: name}` for “campaign” and “template”.
-NAMES: Registry[Callable[[list[int]], dict[int, str]]] = Registry("name in conditions on mail")
+# What leaves name by its id and only apps above know: `CHOICES.register("campaign", choices)` → (id, name).
+CHOICES: Registry[Callable[[], Iterable[tuple[int, str]]]] = Registry("choice in conditions")
 
 
 class MessageLeaf(LeafKind):
@@ -83,7 +83,7 @@ class MessageLeaf(LeafKind):
 
     def vanished(self, leaf: Leaf, scope: Scope) -> Iterator[str]:
         for key in ("campaign", "template"):
-            if (pk := leaf.get(key)) and key in NAMES and pk not in NAMES[key]([pk]):
+            if (pk := leaf.get(key)) and key in CHOICES and pk not in dict(CHOICES[key]()):
                 yield f"The {key} {pk} is not there any more, so nobody matches; choose another."
 
 
@@ -125,5 +125,5 @@ def _of(leaf: Leaf) -> str:
 
 
 def _name(key: str, pk: int) -> str:
-    found = NAMES[key]([pk]) if key in NAMES else {}
-    return quoted(found.get(pk, pk))
+    names = dict(CHOICES[key]()) if key in CHOICES else {}
+    return quoted(names.get(pk, pk))

@@ -1,15 +1,11 @@
 """What the rule builder offers to choose from, as its script reads it."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from lib.durations import UNITS
-from lib.registry import Registry
 from segments.catalogue import Entry, catalogue
+from segments.message_leaf import CHOICES
 from segments.operators import OPERATORS, Operator
-
-# What leaves name by its id and only apps above know: `CHOICES.register("campaign", choices)` → (id, name).
-CHOICES: Registry[Callable[[], Iterable[tuple[int, str]]]] = Registry("choice in conditions")
 
 
 def offered(subject: str, event_type: str | None) -> dict[str, Any]:
