@@ -9,7 +9,7 @@ from contacts.import_duplicates import LATER, read_lines
 from contacts.import_mapping import Mapping
 from contacts.import_models import Import, ImportPart
 from contacts.import_plan import SUPERSEDED, Fate, Plan
-from contacts.import_rows import Note, RowReader
+from contacts.import_rows import Note, RowReader, shown
 from contacts.import_tally import Tally
 from contacts.import_writing import write
 from contacts.importing import DESTINATIONS
@@ -84,7 +84,7 @@ def _read(whole: Import, part: ImportPart, mapping: Mapping):
         return [reader.read(line, cells) for line, cells in lines], []
     keys = [key.removeprefix("#") for key in reader.keys(lines)]
     old = [
-        Fate(line, key, SUPERSEDED, [Note(LATER, f"see line {later[str(line)]:,}")])
+        Fate(line, shown(key), SUPERSEDED, [Note(LATER, f"see line {later[str(line)]:,}")])
         for (line, _), key in zip(lines, keys, strict=True)
         if str(line) in later
     ]

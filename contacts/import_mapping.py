@@ -1,5 +1,6 @@
 """What was chosen for an import: what its columns are, whom to write, on what basis they may be mailed."""
 
+from datetime import date
 from typing import NamedTuple
 
 import msgspec
@@ -54,5 +55,8 @@ class Mapping(msgspec.Struct):
     @property
     def told(self) -> str:
         """What the ledger of consent keeps: the words that people agreed to, when and through what."""
-        said = f"{BASES[self.basis].verb} on {self.agreed_on} through {self.agreed_through}." if self.basis else ""
-        return "\n".join(filter(None, [self.wording, said]))
+        if not self.basis:
+            return self.wording
+        day = date.fromisoformat(self.agreed_on)
+        said = f"{BASES[self.basis].verb} on {day.day} {day:%B %Y} through {self.agreed_through}."
+        return f"{self.wording}\n{said}".strip()

@@ -12,7 +12,7 @@ import msgspec
 from contacts import addresses, import_sql
 from contacts.import_mapping import Mapping
 from contacts.import_people import People, Target
-from contacts.import_rows import Note, Row
+from contacts.import_rows import Note, Row, shown
 from contacts.models import Suppression
 from contacts.traits import merged, over_limit
 
@@ -100,7 +100,7 @@ class Plan:
 
     def _fate(self, row: Row, target: Target | None) -> Fate:
         if row.refused or target is None:
-            return Fate(row.line, row.key, REFUSED, [row.refused] if row.refused else [])
+            return Fate(row.line, shown(row.key), REFUSED, [row.refused] if row.refused else [])
         if target.id and self.mapping.known == "leave":
             return Fate(row.line, row.key, LEFT, [IS_HERE])
         if target.is_new and self.mapping.unknown == "leave":

@@ -8,7 +8,7 @@ import msgspec
 from contacts.import_lists import FOUND, MISSING
 from contacts.import_mapping import Mapping
 from contacts.import_plan import LEFT, NEW, REFUSED, SUPERSEDED, UNCHANGED, UPDATED, Fate
-from contacts.import_rows import Row
+from contacts.import_rows import Note, Row
 from lib.words import in_plain_words
 
 WORDS = {
@@ -74,8 +74,9 @@ class Tally(msgspec.Struct):
         for fate in fates[: PREVIEWED - len(self.preview)]:
             row = by_line.get(fate.line)
             cells = [_cell(row, column.use, column.attribute) for column in mapping.columns if column.use != "skip"]
-            why = [f"{note.reason} {note.value and f'({note.value})'}".strip() for note in fate.why]
-            self.preview.append({"line": fate.line, "who": fate.key, "what": fate.what, "cells": cells, "why": why})
+            why = [_said(note) for note in fate.why]
+            who = fate.key.replace("\x00", "")
+            self.preview.append({"line": fate.line, "who": who, "what": fate.what, "cells": cells, "why": why})
 
     def forget_people(self) -> None:
         """Only the counts stay."""
@@ -93,3 +94,7 @@ def _cell(row: Row | None, use: str, attribute: str) -> str:
             value = value.get(key) if isinstance(value, dict) else None
         return "" if value is None else in_plain_words(value)
     return ", ".join(row.tags) if use == "tags" else getattr(row, use) or ""
+
+
+def _said(note: Note) -> str:
+    return (f"{note.reason} ({note.value})" if note.value else note.reason).replace("\x00", "")

@@ -184,6 +184,11 @@ def test_a_row_that_cannot_be_taken_is_refused_with_a_sentence_and_the_others_ar
     assert [*whole.became["reasons"]] == [reason] and Contact.objects.count() == 1
 
 
+def test_no_character_ends_the_dry_run():
+    whole = imported("id,plan", "a\x00b,1", "a\x00b,2", "c\ufeff\u2028d,\U0001f600")
+    assert fates(whole) == {2: "superseded", 3: "refused", 4: "new"} and Contact.objects.count() == 1
+
+
 def test_a_contact_never_holds_more_than_it_may():
     whole = imported("id,note", ["1", "x" * 65_000])
     assert by_id("1").attributes == {} and "more than 64 KB" in [*whole.became["reasons"]][0]
@@ -220,7 +225,7 @@ def test_a_topic_with_its_basis_subscribes_and_the_ledger_says_why():
     [record] = ConsentRecord.objects.all()
     assert (record.action, record.basis, record.topic, record.at) == ("given", "opt_in", topic, NOW)
     assert record.source == "Import of people.csv"
-    assert record.wording == "I want tips.\nAgreed on 2026-03-01 through the fair."
+    assert record.wording == "I want tips.\nAgreed on 1 March 2026 through the fair."
     assert record.contact.email == "ann@example.com" and whole.became["subscribed"] == whole.expected["subscribed"] == 1
     assert consent.verdicts([record.address_id], topic.pk, False, NOW)[record.address_id].allowed
     assert Change.objects.filter(kind="consent", names=["topic:tips"], triggers=False).count() == 1
