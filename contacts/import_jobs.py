@@ -30,7 +30,11 @@ def check(job: Job, now: datetime) -> bool:
     if part is None:
         return True
     tally = Tally.of(whole.expected)
-    fates = _look_up(whole, part, tally)[0] if whole.kind == Import.Kind.LIST else _plan(whole, part, tally)
+    if whole.kind == Import.Kind.LIST:
+        fates, contacts = _look_up(whole, part, tally)
+        tally.joined += len(contacts)
+    else:
+        fates = _plan(whole, part, tally)
     tally.add(fates)
     whole.expected = tally.as_json()
     whole.save(update_fields=["expected"])

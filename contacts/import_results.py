@@ -27,7 +27,7 @@ def report(whole: Import, kept: dict[str, Any]) -> dict[str, Any]:
     used = [(column, name["name"]) for column, name in zip(whole.chosen.columns, whole.columns, strict=False)]
     return {
         "counts": [(WORDS[what], tally.counts[what]) for what in WORDS if tally.counts.get(what)],
-        "taken": sum(tally.counts.get(what, 0) for what in TAKEN),
+        "taken": _people(whole, tally),
         "lines": sentences(whole, tally),
         "reasons": sorted(tally.reasons.items(), key=lambda item: -item[1].count),
         "headers": [name for column, name in used if column.use != "skip"],
@@ -35,6 +35,11 @@ def report(whole: Import, kept: dict[str, Any]) -> dict[str, Any]:
             row | {"what": WORDS[row["what"]], "colour": COLOURS.get(row["what"], "")} for row in tally.preview
         ],
     }
+
+
+def _people(whole: Import, tally: Tally) -> int:
+    """A row of a list may name several contacts, and several rows one."""
+    return tally.joined if whole.kind == Import.Kind.LIST else sum(tally.counts.get(what, 0) for what in TAKEN)
 
 
 def sentences(whole: Import, tally: Tally) -> list[str]:

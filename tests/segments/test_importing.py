@@ -53,6 +53,7 @@ def test_a_list_of_ids_or_addresses_fills_a_segment_and_names_who_is_not_here(fa
     assert fates(whole) == {2: "found", 3: "found", 4: "found", 5: "missing", 6: "missing", 7: "found"}
     assert whole.became["reasons"][import_lists.NOBODY.reason]["examples"] == [[5, "nobody@example.com"], [6, "99"]]
     assert whole.expected["counts"] == whole.became["counts"] == {"found": 4, "missing": 2}
+    assert whole.expected["joined"] == whole.became["joined"] == len(inside) == 4
 
 
 def test_a_segment_by_rules_takes_in_who_was_imported_and_no_campaign_does():
