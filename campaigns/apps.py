@@ -10,17 +10,19 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self):
-        from campaigns import announcing, catcher, claiming, merging, panels, segment_uses, sending
+        from campaigns import announcing, catcher, claiming, merging, panels, saved_conditions, segment_uses, sending
         from campaigns.models import Campaign, EmailTemplate
         from contacts.merging import merge_steps
         from ops import work
-        from segments import defining
+        from segments import checks, computed_field, defining
         from segments.message_leaf import CHOICES
 
         for key, model in (("campaign", Campaign), ("template", EmailTemplate)):
             CHOICES.register(key, model.objects.order_by("name").values_list("pk", "name").all)
         panels.register()
         defining.USES.register("campaigns", segment_uses.places)
+        computed_field.USES.register("campaigns", saved_conditions.uses_of_computed)
+        checks.TREES.register("campaigns", saved_conditions.trees)
         merge_steps.register("messages", merging.move)
         work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))
         work.register(work.Queue("settled", "Settled mail", announcing.is_due, announcing.announce))

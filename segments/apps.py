@@ -35,6 +35,7 @@ class SegmentsConfig(AppConfig):
         from contacts.merging import merge_steps
         from ops import jobs, work
         from segments import (
+            checks,
             company_fields,
             computed_field,
             computed_panel,
@@ -50,6 +51,7 @@ class SegmentsConfig(AppConfig):
 
         for kind in (SegmentLeaf(), ConsentLeaf(), SampleLeaf()):
             LEAVES.register(kind.key, kind)
+        checks.register_ours()
         tag_field.register()
         company_fields.register()
         consent.BASIS_CHANGED.register("segments", refreshing.follow_basis)

@@ -10,9 +10,10 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Value
 from django.db.models.expressions import Combinable
 
-from contacts.models import CompanyMember
-from segments.fields import ROOTS, Comparison, as_json
-from segments.leaves import Scope
+from contacts.models import Company, CompanyMember
+from segments import known
+from segments.fields import ROOTS, Comparison, Lasting, as_json
+from segments.leaves import Scope, quoted
 from segments.sql import Sql, some
 from segments.values import TYPES
 
@@ -23,7 +24,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class CompanyField:
+class CompanyField(Lasting):
     """`keys` is a path into the company's attributes, or the key or the name alone."""
 
     key: str
@@ -56,7 +57,8 @@ class CompanyField:
         return as_json(ArraySubquery(companies.values("value")))
 
     def vanished(self, scope: Scope) -> Iterator[str]:
-        yield from ()
+        if not self._own and not known.is_held(Company, self.keys, scope):
+            yield f"No company has {quoted('.'.join(self.keys))} any more; choose another field."
 
     def _column(self) -> Combinable:
         return Sql(COLUMNS[self._own], c=F("company__attributes"), k=F("company__key"))

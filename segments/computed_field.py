@@ -56,6 +56,9 @@ class ComputedField:
             return None
         return as_json(Subquery(self._rows(scope).values(self.type)[:1]))
 
+    def refused(self, scope: Scope) -> Iterator[str]:
+        yield from self.vanished(scope)
+
     def vanished(self, scope: Scope) -> Iterator[str]:
         if not self.attribute:
             yield f"There is no computed attribute {quoted(self.key)}, so nobody fits; choose another field."

@@ -33,7 +33,7 @@ class FieldLeaf(LeafKind):
         try:
             field = found(leaf["field"], scope)
             if scope.asks_database:
-                yield from (Problem(joined_path(path, place), sentence) for sentence in field.vanished(scope))
+                yield from (Problem(joined_path(path, place), sentence) for sentence in field.refused(scope))
             place = "op"
             operator, type_ = _operator(leaf), _type(leaf, field)
             place = "value"

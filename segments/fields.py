@@ -10,9 +10,11 @@ from typing import Protocol
 from django.db.models import F, Value
 from django.db.models.expressions import Combinable
 
+from contacts.models import Contact
 from events import types as event_types
 from lib.clean_json import MAX_DEPTH, MAX_KEY_LENGTH, Unclean, clean
 from lib.registry import Registry
+from segments import known
 from segments.leaves import Scope, Subject, quoted
 from segments.operands import Parts
 from segments.sql import Json, Sql
@@ -60,6 +62,9 @@ class AnyField(Protocol):
     def seen(self, scope: Scope, type_: str) -> Combinable | None:
         """Its value as jsonb."""
 
+    def refused(self, scope: Scope) -> Iterator[str]:
+        """Why a new condition must not name it, in a sentence."""
+
     def vanished(self, scope: Scope) -> Iterator[str]:
         """Why it is not there any more, in a sentence."""
 
@@ -68,7 +73,17 @@ def as_json(value: Combinable) -> Combinable:
     return Json("to_jsonb({x})", x=value)
 
 
-class OneValue:
+class Lasting:
+    """A field that cannot vanish."""
+
+    def refused(self, scope: Scope) -> Iterator[str]:
+        yield from ()
+
+    def vanished(self, scope: Scope) -> Iterator[str]:
+        yield from ()
+
+
+class OneValue(Lasting):
     """A field whose value is one expression."""
 
     def expression(self, scope: Scope, type_: str) -> Combinable:
@@ -79,9 +94,6 @@ class OneValue:
 
     def seen(self, scope: Scope, type_: str) -> Combinable | None:
         return as_json(self.expression(scope, type_))
-
-    def vanished(self, scope: Scope) -> Iterator[str]:
-        yield from ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,11 @@ class JsonField(OneValue):
 
     def seen(self, scope: Scope, type_: str) -> Combinable:
         return as_json(self.sent(scope))
+
+    def vanished(self, scope: Scope) -> Iterator[str]:
+        """Attributes only: properties are looked after by the leaf that names their event."""
+        if self.key.startswith("contact.") and not known.is_held(Contact, self.keys, scope):
+            yield f"No contact has {quoted('.'.join(self.keys))} any more; choose another field."
 
     def sent(self, scope: Scope) -> Combinable:
         """The value as it was sent, as jsonb."""

@@ -12,10 +12,12 @@ from typing import Any
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models import F, Model, Value
 
 from segments.entries import ATTRIBUTES, COMPANY, EVENT, Choice, Entry
 from segments.known_models import KnownField, KnownRoot
-from segments.leaves import Subject
+from segments.leaves import Scope, Subject
+from segments.sql import Sql
 
 MOST_PATHS, MOST_VALUES, LONGEST_VALUE = 500, 12, 60
 SAMPLE, TYPES_AT_ONCE = 5_000, 20
@@ -156,6 +158,18 @@ def _keep(root: str, sample: str, parameters: list, now: datetime, writes: int) 
 
 def _read(words: str) -> list[str]:
     return msgspec.json.decode(words)
+
+
+def is_held(model: type[Model], keys: tuple[str, ...], scope: Scope) -> bool:
+    """Does any row of contacts or companies have this attribute? True while there are no rows."""
+    root = model._meta.model_name
+    if "known" not in scope.memo:
+        scope.memo["known"] = set(KnownField.objects.values_list("root", "path"))
+    if (root, ".".join(keys)) in scope.memo["known"]:
+        return True
+    rows = model._default_manager.order_by()
+    has = Sql("({j} #> {keys}::text[] IS NOT NULL)", j=F("attributes"), keys=Value(list(keys)))
+    return rows.filter(has).exists() or not rows.exists()
 
 
 def entries(subject: Subject) -> Iterator[Entry]:

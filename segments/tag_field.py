@@ -3,8 +3,6 @@
 Tags are few and taggings are many: the names are looked up once, then only their numbers are compared.
 """
 
-from collections.abc import Iterator
-
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, F, Subquery
 from django.db.models.expressions import Combinable
@@ -24,7 +22,7 @@ ONE_OF = {
 }
 
 
-class TagField:
+class TagField(fields.Lasting):
     """A list; “contains” asks for a row of the tag, the other comparisons read the list."""
 
     key, label, type, reads = "contact.tags", "their tags", "list", ("tags",)
@@ -45,9 +43,6 @@ class TagField:
 
     def seen(self, scope: Scope, type_: str) -> Combinable:
         return as_json(_names(scope))
-
-    def vanished(self, scope: Scope) -> Iterator[str]:
-        yield from ()
 
 
 def _taggings(scope: Scope):

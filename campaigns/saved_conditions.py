@@ -1,0 +1,47 @@
+"""The conditions of live campaigns, and which campaigns and templates use a computed attribute."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+from django.urls import reverse
+
+from campaigns.models import Campaign
+from segments.computed_models import ComputedAttribute
+
+# A field of a condition, however deep; a value in a mail.
+_CAMPAIGNS = """
+SELECT DISTINCT c.id, c.name FROM campaigns_campaign c LEFT JOIN campaigns_version v ON v.id = c.live_id
+WHERE c.state <> 'archived' AND jsonb_build_array(c.draft, v.document) @? '$.**.field ? (@ == $key)'::jsonpath
+"""
+_TEMPLATES = """
+SELECT id, name FROM campaigns_emailtemplate
+WHERE concat_ws(' ', subject, preheader, html, text) ~ ('contact\\.computed\\.' || %s || '\\M') ORDER BY name
+"""
+
+
+def trees() -> Iterator[tuple[str, Any, str]]:
+    """(where, tree, subject) of every condition in a live version."""
+    for campaign in Campaign.objects.exclude(state="archived").exclude(live=None).select_related("live"):
+        document: dict[str, Any] = campaign.live.document if campaign.live else {}
+        name = f"The campaign “{campaign}”"
+        for number, trigger in enumerate(document.get("triggers", []), start=1):
+            yield f"{name}, trigger {number}", trigger.get("filter"), "event"
+        yield f"{name}, audience", document.get("audience"), "event"
+        for number, step in enumerate(document.get("steps", []), start=1):
+            yield f"{name}, step {number}", step.get("only_if"), "enrollment"
+
+
+def uses_of_computed(attribute: ComputedAttribute) -> list[tuple[str, str]]:
+    """(what, in words; the address of its page)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CAMPAIGNS.replace("$key", f'"computed.{attribute.key}"'))
+        campaigns = cursor.fetchall()
+        cursor.execute(_TEMPLATES, [attribute.key])
+        templates = cursor.fetchall()
+    found = [(f"the campaign “{name}”", _page("campaign", pk)) for pk, name in campaigns]
+    return found + [(f"the template “{name}”", _page("emailtemplate", pk)) for pk, name in templates]
+
+
+def _page(model: str, pk: int) -> str:
+    return reverse(f"admin:campaigns_{model}_change", args=[pk])
