@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 from typing import Any
 
 import msgspec
+from django.db import OperationalError
 
 from contacts import addresses, import_sql
 from contacts.import_mapping import Mapping
@@ -23,8 +24,8 @@ STAYS_UNSUBSCRIBED = "The address unsubscribed before, and stays so."
 IS_HERE, IS_NOT_HERE = Note("The contact is here already."), Note("There is no such contact.")
 
 
-class ChangedHands(Exception):
-    """Somebody else wrote about the same people meanwhile; plan anew."""
+class ChangedHands(OperationalError):
+    """Somebody else wrote about the same people meanwhile; plan anew. Nobody's fault: a job stays due."""
 
 
 class Fate(msgspec.Struct, array_like=True, gc=False):

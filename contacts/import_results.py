@@ -51,7 +51,8 @@ def sentences(whole: Import, tally: Tally) -> list[str]:
     if name := destination_name(chosen.destination):
         lines.append(f"Everybody who is taken is added to “{name}”.")
     if chosen.tags:
-        lines.append(f"Everybody who is taken gets the tags {', '.join(chosen.tags)}.")
+        names = ", ".join(f"“{tag}”" for tag in chosen.tags)
+        lines.append(f"Everybody who is taken gets the tag{'s' * (len(chosen.tags) > 1)} {names}.")
     return lines
 
 

@@ -142,7 +142,7 @@ def test_the_question_says_how_many_are_subscribed_and_where_everybody_goes(boss
     whole = brought(boss, topic=topic.pk, destination=f"segment:{fair.pk}", tags="lead, fair", **FAIR)
     question = text(boss.get(url("start", whole.pk)))
     assert "2 addresses are subscribed to “Tips”." in question
-    assert "is added to “Met at the fair”" in question and "tags lead, fair" in question
+    assert "is added to “Met at the fair”" in question and "tags “lead”, “fair”." in question
 
 
 def test_a_list_goes_into_the_segment_from_whose_page_it_was_begun(boss):
