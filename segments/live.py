@@ -55,8 +55,9 @@ def answer(tree: Any, subject: str, event_type: Any, now: datetime) -> dict[str,
     event_type = event_type if isinstance(event_type, str) and event_type else None
     if problems := conditions.validate(tree, subject, event_type):
         parts = "1 thing is" if len(problems) == 1 else f"{len(problems)} things are"
+        later = "it is counted when that is mended" if subject == "contact" else "look at the rows that are marked"
         told = [{"path": problem.path, "sentence": problem.sentence} for problem in problems]
-        return {"problems": told, "note": f"{parts} missing or wrong; it is counted when that is mended."}
+        return {"problems": told, "note": f"{parts} missing or wrong; {later}."}
     said = {"sentence": "" if conditions.is_empty(tree) else conditions.sentence(tree, subject, event_type)}
     if subject != "contact":
         return {**said, "note": WHEN_IT_HAPPENS}

@@ -29,7 +29,7 @@ class SegmentForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         help_text="In your own words; your team sees it in the list.",
     )
-    condition = ConditionField(SUBJECT, label="Who is in it", required=False)
+    condition = ConditionField(SUBJECT, eager=True, label="Who is in it", required=False)
 
     def __init__(self, *args: Any, segment: Segment, **options: Any):
         given = {

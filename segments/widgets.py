@@ -48,7 +48,8 @@ class ConditionWidget(forms.Widget):
     event_type: str | None = None
 
     class Media:
-        js = [Script("segments/conditions.js", type="module")]
+        # Async: the other scripts of the page do not wait for its modules.
+        js = [Script("segments/conditions.js", type="module", **{"async": True})]
         css = {"all": ["segments/conditions.css"]}
 
     def __init__(self, subject: str, *, event_from: str = "", eager: bool = False):

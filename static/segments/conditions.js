@@ -4,6 +4,16 @@ import { draggable } from "./builder/dragging.js";
 import { showFaults } from "./builder/faults.js";
 import { follow } from "./builder/live.js";
 import { offers } from "./builder/offers.js";
+// What those import: named here, too, so that the browser asks for all of them at once.
+import "./builder/deeds.js";
+import "./builder/dom.js";
+import "./builder/frames.js";
+import "./builder/inputs.js";
+import "./builder/leaves.js";
+import "./builder/parts.js";
+import "./builder/picker.js";
+import "./builder/row.js";
+import "./builder/tree.js";
 
 const started = new WeakSet();
 
@@ -67,10 +77,16 @@ document.addEventListener("keydown", (event) => {
 });
 
 const startAll = (root) => root.querySelectorAll("[data-conditions]").forEach(start);
-startAll(document);
-new MutationObserver((changes) => {
-  for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1 && node.isConnected) {
-    if (node.matches("[data-conditions]")) start(node);
-    else startAll(node);
-  }
-}).observe(document.documentElement, { childList: true, subtree: true });
+
+// Not while the page is still being read: a box may lack its parts then.
+function watch() {
+  startAll(document);
+  new MutationObserver((changes) => {
+    for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1 && node.isConnected) {
+      if (node.matches("[data-conditions]")) start(node);
+      else startAll(node);
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+}
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+else watch();

@@ -6,10 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.cache import cache
 from django.template import RequestContext, Template
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from playwright.sync_api import Browser, Locator, Page
 
+from ops.models import User
 from segments.forms import ConditionField
 
 PAGE = Template("""{% extends "admin/base_site.html" %}
@@ -72,6 +74,14 @@ class Bench:
 
     def tree(self) -> Any:
         return ConditionField(self.subject, required=False).clean(json.dumps(self.sent()))
+
+
+def logged_in(browser: Browser, server: str) -> Bench:
+    """Somebody who may do everything, at the rule builder."""
+    cache.clear()
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    return Bench(browser, server, client)
 
 
 def form_class(subject: str, **options) -> type[forms.Form]:

@@ -84,7 +84,7 @@ def test_a_marketer_builds_a_sequence_and_a_publisher_activates_it(live_server, 
 
     assert "This is not saved yet." in page.inner_text("[role=alert]")
     assert "Choose the mail to send." in card.nth(1).inner_text()
-    assert page.get_by_label("Name").input_value() == "First steps"
+    assert page.get_by_label("Name", exact=True).input_value() == "First steps"
     assert card.nth(1).locator("[name$=-wait_amount]").input_value() == "3"
     marketer.picture("refused")
     card.nth(1).locator("[name$=-template]").select_option(str(tips.pk))

@@ -49,7 +49,8 @@ export class Builder {
 
   group(group, offers, number) {
     this.scopes.set(group, offers);
-    const rows = group.children.map((child, index) => this.item(group, child, offers, number ? `${number}.${index + 1}` : `${index + 1}`));
+    const numbered = (index) => (number ? `${number}.${index + 1}` : `${index + 1}`);
+    const rows = group.children.map((child, index) => this.item(group, child, offers, numbered(index)));
     const legend = number ? `Group ${number}` : group.owner ? "Filters" : this.box.dataset.label || "Conditions";
     return h("fieldset", { class: "dc-group", "data-group": group.id },
       h("legend", { class: "dc-unseen" }, legend),
@@ -73,8 +74,9 @@ export class Builder {
       group.nots += not - (group.nots % 2);
       this.redrawn(group, "word");
     };
+    const its = { "data-part": "word", "data-of": group.id, "aria-label": "How these are joined", onchange: choose };
     return h("p", { class: "dc-match" },
-      h("select", { class: `${this.classes.select} dc-select`, "data-part": "word", "data-of": group.id, "aria-label": "How these are joined", onchange: choose },
+      h("select", { class: `${this.classes.select} dc-select`, ...its },
         WORDS.map(([key, words]) => h("option", { value: key, selected: key === value }, words))),
       h("span", {}, "of these must be true"));
   }
@@ -82,26 +84,33 @@ export class Builder {
   item(group, node, offers, number) {
     this.parents.set(node, group);
     const label = node.word ? `Group ${number}` : `Condition ${number}`;
-    const content = node.word ? this.group(node, offers, number) : h("div", { class: "dc-parts" }, drawn(this, node, offers));
+    const parts = () => h("div", { class: "dc-parts" }, drawn(this, node, offers));
+    const grip = { class: "dc-grip", "data-grip": true, "aria-hidden": "true", title: "Drag to another place" };
     return h("li", { class: `dc-row${node.word ? " dc-nested" : ""}`, "data-node": node.id },
-      h("span", { class: "dc-grip", "data-grip": true, "aria-hidden": "true", title: "Drag to another place" }, icon("drag_indicator")),
-      h("div", { class: "dc-body", role: "group", "aria-label": label }, content, h("div", { class: "dc-faults", id: `dc-faults-${node.id}` })),
+      h("span", grip, icon("drag_indicator")),
+      h("div", { class: "dc-body", role: "group", "aria-label": label },
+        node.word ? this.group(node, offers, number) : parts(),
+        h("div", { class: "dc-faults", id: `dc-faults-${node.id}` })),
       tools(this, node, number));
   }
 
   adding(group, offers) {
-    const main = group === this.root;
+    const its = { "data-part": "add", "aria-haspopup": "listbox", "aria-expanded": "false" };
     const name = group.owner ? "Add a filter" : "Add a condition";
-    const add = h("button", { type: "button", class: "dc-add", "data-part": "add", "data-of": group.id, "aria-haspopup": "listbox", "aria-expanded": "false",
-      onclick: () => this.ask(add, group, offers) }, icon("add"), name);
+    const add = this.button(group, its, () => this.ask(add, group, offers), icon("add"), name);
+    const more = [icon("add_box"), "Add a group"];
     return h("p", { class: "dc-adding" }, add,
-      (group.children.length > 0 || !main) && h("button", { type: "button", class: "dc-add", "data-part": "add group", "data-of": group.id, onclick: () => this.addGroup(group) },
-        icon("add_box"), "Add a group"));
+      (group.children.length > 0 || group !== this.root) &&
+        this.button(group, { "data-part": "add group" }, () => this.addGroup(group), more));
   }
 
   undo() {
-    const back = h("button", { type: "button", class: "dc-add", "data-part": "undo", "data-of": this.undone.group.id, onclick: () => this.takeBack() }, icon("undo"), "Undo");
+    const back = this.button(this.undone.group, { "data-part": "undo" }, () => this.takeBack(), icon("undo"), "Undo");
     return h("p", { class: "dc-undo" }, this.undone.words, " ", back);
+  }
+
+  button(group, its, onclick, ...content) {
+    return h("button", { type: "button", class: "dc-add", "data-of": group.id, ...its, onclick }, content);
   }
 
   // --- choosing ---
@@ -218,7 +227,7 @@ export class Builder {
     node.children?.forEach((child) => this.writeParts(child));
     for (const part of Object.values(node.parts ?? {})) {
       this.writeParts(part);
-      part.write();
+      part.write?.(); // of a leaf that cannot be drawn nothing was changed
     }
   }
 
@@ -230,8 +239,8 @@ export class Builder {
   part(id, name) {
     const own = this.place.querySelector(`[data-of="${id}"][data-part="${CSS.escape(name)}"]`);
     const row = this.place.querySelector(`[data-node="${id}"]`);
-    const inRow = () => [...row.querySelectorAll(`[data-part="${CSS.escape(name)}"]`)].find((one) => one.closest("[data-node]") === row);
-    return own ?? (row ? inRow() : undefined);
+    const parts = row?.querySelectorAll(`[data-part="${CSS.escape(name)}"]`) ?? [];
+    return own ?? [...parts].find((one) => one.closest("[data-node]") === row);
   }
 
   focus(node, parts) {

@@ -6,7 +6,8 @@ export function draggable(builder) {
   let target = null;
   const node = (row) => [...builder.parents.keys()].find((one) => String(one.id) === row.dataset.node);
   const scopeOf = (row) => row.closest(".dc-where") ?? place;
-  const clear = () => place.querySelectorAll(".dc-before, .dc-after, .dc-into").forEach((one) => one.classList.remove("dc-before", "dc-after", "dc-into"));
+  const marks = ["dc-before", "dc-after", "dc-into"];
+  const clear = () => place.querySelectorAll(marks.map((mark) => `.${mark}`)).forEach((one) => one.classList.remove(...marks));
 
   place.addEventListener("pointerdown", (event) => {
     const grip = event.target.closest("[data-grip]");

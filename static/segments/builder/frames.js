@@ -45,7 +45,7 @@ export function frame(row, leaf, key) {
     else delete leaf[key];
     row.redraw(key);
   };
-  const chooser = select(row, { part: key, label: "When", value: kind, options: Object.entries(words), set: choose, small: true });
+  const chooser = select(row, { part: key, label: "When", value: kind, options: Object.entries(words), set: choose });
   return [chooser, ...(when ? [...limits(row, when, kind, key), whole(row, when, kind)] : [])];
 }
 
@@ -56,7 +56,8 @@ function limits(row, when, kind, key) {
   if (kind === "between ago") {
     const write = (index) => (value) => set(when[kind].map((old, at) => (at === index ? value : old)));
     const [longer, shorter] = when[kind];
-    return [...one(`${key}.${kind}[0]`, "From: ", longer, write(0)), h("span", {}, "and"), ...one(`${key}.${kind}[1]`, "To: ", shorter, write(1)), h("span", {}, "ago")];
+    const end = (index, label, value) => one(`${key}.${kind}[${index}]`, label, value, write(index));
+    return [...end(0, "From: ", longer), h("span", {}, "and"), ...end(1, "To: ", shorter), h("span", {}, "ago")];
   }
   return kind === "dates" ? [...day(row, when, "from", key), h("span", {}, "and"), ...day(row, when, "to", key)] : [];
 }

@@ -10,13 +10,13 @@ export function typedNumber(text) {
   return /^-?(0|[1-9]\d{0,14})(\.\d{1,6})?$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 
-export function select(row, { part, label, value, options, set, small }) {
+export function select(row, { part, label, value, options, set }) {
   const known = options.some(([key]) => String(key) === shown(value));
   const all = known || value === undefined ? options : [...options, [shown(value), shown(value)]];
   const choose = (event) => set(all.find(([key]) => String(key) === event.target.value)[0]);
   return h(
     "select",
-    { class: `${row.classes.select} dc-select${small ? " dc-small" : ""}`, "data-part": part, "aria-label": label, onchange: choose },
+    { class: `${row.classes.select} dc-select`, "data-part": part, "aria-label": label, onchange: choose },
     all.map(([key, words]) => h("option", { value: String(key), selected: String(key) === shown(value) }, words)),
   );
 }
@@ -24,10 +24,11 @@ export function select(row, { part, label, value, options, set, small }) {
 export function text(row, { part, label, value, set, kind = "text", values = [], small, read = (typed) => typed, hint = "" }) {
   const list = values.length ? newId("values") : null;
   const day = kind === "date" && /^(\d{4}-\d\d-\d\d)?$/.test(shown(value));
+  const width = small ? " dc-amount" : kind === "number" ? " dc-number" : "";
   const input = h("input", {
-    type: day ? "date" : "text", class: `${row.classes.input} dc-value${small ? " dc-amount" : ""}`, "data-part": part,
-    "aria-label": label, value: shown(value), autocomplete: "off", list, placeholder: hint,
-    inputmode: kind === "number" ? "decimal" : null, oninput: (event) => set(read(event.target.value)),
+    type: day ? "date" : "text", class: `${row.classes.input} dc-value${width}`, "data-part": part, "aria-label": label,
+    value: shown(value), autocomplete: "off", list, placeholder: hint, inputmode: kind === "number" ? "decimal" : null,
+    oninput: (event) => set(read(event.target.value)),
   });
   return list ? [input, suggestions(list, values)] : [input];
 }
@@ -42,7 +43,7 @@ function one(row, leaf, { type, values, set, part = "value", label = "Value" }) 
     const options = [...(typeof leaf.value === "boolean" ? [] : [["", "choose…"]]), [true, "yes"], [false, "no"]];
     const value = shown(leaf.value).toLowerCase();
     const said = { true: true, yes: true, 1: true, false: false, no: false, 0: false }[value];
-    return [select(row, { part, label, value: said === undefined ? leaf.value ?? "" : String(said), options, set, small: true })];
+    return [select(row, { part, label, value: said === undefined ? leaf.value ?? "" : String(said), options, set })];
   }
   return text(row, { part, label, value: leaf.value, set, kind: type, values, read: readers[type] });
 }
@@ -66,7 +67,7 @@ export function span(row, { value, set, part = "value", units, label = "" }) {
       set: (amount) => write({ amount }),
     }),
     select(row, {
-      part: `${part}.unit`, label: `${label}Unit`, value: now.unit, options: units.map((unit) => [unit, unit]), small: true,
+      part: `${part}.unit`, label: `${label}Unit`, value: now.unit, options: units.map((unit) => [unit, unit]),
       set: (unit) => write({ unit }),
     }),
   ];
@@ -136,7 +137,8 @@ const DRAW = {
 };
 
 // The inputs for what the comparison `takes`.
-export const inputs = (row, leaf, takes, more) => (DRAW[takes] ?? DRAW.one)(row, leaf, { values: [], ...more });
+export const inputs = (row, leaf, takes, { values = [], ...more }) =>
+  (DRAW[takes] ?? DRAW.one)(row, leaf, { values, ...more });
 
 // Can the inputs show this value?
 export function fits(value, takes) {

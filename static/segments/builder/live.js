@@ -40,7 +40,8 @@ export function follow(builder) {
 const question = (builder) => ({ tree: builder.tree(), subject: builder.subject, event_type: builder.eventType() });
 
 function token(box) {
-  const field = box.closest("form")?.querySelector("[name=csrfmiddlewaretoken]") ?? document.querySelector("[name=csrfmiddlewaretoken]");
+  const name = "[name=csrfmiddlewaretoken]";
+  const field = box.closest("form")?.querySelector(name) ?? document.querySelector(name);
   return field?.value ?? document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
 }
 
@@ -60,11 +61,14 @@ function show(builder, panel, found, ok) {
 function counted(found) {
   if (found.count === undefined || found.count === null) return "";
   const number = (value) => value.toLocaleString("en-US");
-  return [h("strong", {}, number(found.count)), ` of ${number(found.of)} ${found.of === 1 ? "contact matches" : "contacts match"} now. `];
+  const match = found.of === 1 ? "contact matches" : "contacts match";
+  return [h("strong", {}, number(found.count)), ` of ${number(found.of)} ${match} now. `];
 }
 
 const example = ({ name, email, url }) =>
-  h("li", {}, h("a", { href: url, target: "_blank", rel: "noopener" }, name), email && email !== name ? h("span", { class: "dc-faint" }, ` ${email}`) : "");
+  h("li", {},
+    h("a", { href: url, target: "_blank", rel: "noopener" }, name),
+    email && email !== name && h("span", { class: "dc-faint" }, ` ${email}`));
 
 function tell(builder) {
   if (!builder.kept) return; // something was changed since, and asked about again

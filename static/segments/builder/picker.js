@@ -30,7 +30,8 @@ export function pick(anchor, holder, entries, { choose, named, title = "What is 
   function draw(found, all) {
     const groups = new Map();
     options = found.map((entry) => {
-      const option = h("div", { role: "option", id: newId("option"), class: "dc-option" }, h("span", {}, entry.label), h("small", {}, hint(entry)));
+      const words = [h("span", {}, entry.label), h("small", {}, hint(entry))];
+      const option = h("div", { role: "option", id: newId("option"), class: "dc-option" }, words);
       option.entry = entry;
       groups.set(entry.group, [...(groups.get(entry.group) ?? []), option]);
       return option;
@@ -108,6 +109,13 @@ export function pick(anchor, holder, entries, { choose, named, title = "What is 
 function hint(entry) {
   const share = entry.share === null || entry.share === undefined ? "" : `${entry.share} % have it`;
   return [TYPES[entry.type] ?? "", share, entry.note ?? ""].filter(Boolean).join(" · ");
+}
+
+// What a field is called that is not listed: their first name, or contact.first_name → first name.
+export function spoken(key, label) {
+  if (label) return label.replace(/^(their|the event’s) (?!company’s)/, "");
+  const [root, ...path] = key.split(".");
+  return path.length ? `${root === "company" ? "company’s " : ""}${path.join(" ").replaceAll("_", " ")}` : key;
 }
 
 // An attribute that nobody has yet can be named all the same.

@@ -52,18 +52,26 @@ function whatButton(row, builder, words, part) {
     row.node.seen = null;
     row.redraw("what");
   };
-  const button = opener(row, builder, words, "what", builder.choosable(row.offers), { choose, named: builder.named(row.offers) });
+  const options = { choose, named: builder.named(row.offers) };
+  const button = opener(row, builder, words, "what", builder.choosable(row.offers), options);
   button.setAttribute("aria-label", `About: ${words}`);
   button.title = part === words ? words : `${words} (${part})`;
   return button;
 }
 
+const namedEvent = (text) =>
+  /^\S+$/.test(text) ? { kind: "event", key: text, label: `“${text}”`, group: "A name of your own" } : null;
+
 // One of the two events of a sequence.
 function happening(row, builder, step, index) {
   const words = row.offers.entry("event", step.event)?.label ?? (step.event || "choose what they did");
-  const named = (text) => (/^\S+$/.test(text) ? { kind: "event", key: text, label: `“${text}”`, group: "A name of your own" } : null);
-  const choose = (entry) => { step.event = entry.key; row.redraw(`sequence[${index}].event`); };
-  const button = opener(row, builder, words, `sequence[${index}].event`, row.offers.of("event"), { choose, named, title: "What did they do?" });
+  const part = `sequence[${index}].event`;
+  const choose = (entry) => {
+    step.event = entry.key;
+    row.redraw(part);
+  };
+  const options = { choose, named: namedEvent, title: "What did they do?" };
+  const button = opener(row, builder, words, part, row.offers.of("event"), options);
   button.setAttribute("aria-label", `${index ? "Then" : "First"}: ${words}`);
   return button;
 }
@@ -85,7 +93,8 @@ function filters(row, builder, name, holder, key) {
       onclick: (event) => builder.ask(event.currentTarget, root, offers),
     }, icon("filter_alt"), "where …");
   }
-  return h("div", { class: "dc-where", role: "group", "aria-label": "Only those where" }, h("span", { class: "dc-faint" }, "where"), builder.group(root, offers, ""));
+  return h("div", { class: "dc-where", role: "group", "aria-label": "Only those where" },
+    h("span", { class: "dc-faint" }, "where"), builder.group(root, offers, ""));
 }
 
 // What the inputs cannot show stays as it is, as its sentence.
@@ -97,13 +106,13 @@ export function drawn(builder, node, offers) {
   const kind = kindOf(node.leaf);
   const fits = kind && KINDS[kind].fits(node.leaf, offers);
   const parts = fits ? KINDS[kind].draw(handle(builder, node, offers)) : kept(node);
-  const hasWords = ["event", "sequence", "message", "segment", "consent", "sample"].includes(kind) && fits;
-  return hasWords ? parts : [negation(builder, node), ...parts];
+  return !fits || KINDS[kind].negation ? [negation(builder, node), ...parts] : parts;
 }
 
 // “Not” before a row whose words know no “did not”.
 function negation(builder, node) {
   const on = node.nots % 2 === 1;
   const flip = () => { node.nots += node.nots ? -1 : 1; builder.redrawn(node, "not"); };
-  return h("button", { type: "button", class: "dc-not", "data-part": "not", "aria-pressed": String(on), title: "Turn this condition around", onclick: flip }, "not");
+  const its = { "data-part": "not", "aria-pressed": String(on), title: "Turn this condition around" };
+  return h("button", { type: "button", class: "dc-not", ...its, onclick: flip }, "not");
 }
