@@ -48,6 +48,7 @@ STANDARDS = {
     "E3 cpu_us_each": Standard("CPU µs an event", most=75, limit="43", peer="2,600"),
     "E3 copy_per_s": Standard("COPY on two connections in this run, rows a second"),
     "E3 percent_of_copy": Standard("stored, in percent of COPY", least=35, limit="60"),
+    "E3 percent_of_copy_with_keys": Standard("stored, in percent of COPY of events and their keys"),
     "E3 catch_up_s_with_start": Standard("s until a fresh worker has worked them off", 1),
     "J0 p50_ms": Standard("event → mail, p50 ms", most=300, peer="94"),
     "J0 p99_ms": Standard("event → mail, p99 ms", most=1000, peer="323"),

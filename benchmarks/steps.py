@@ -127,6 +127,7 @@ def stored_then_worked_off(bench: Bench) -> None:
     bench.post(bodies)
     rate, stored = count / (time.monotonic() - begun), bench.site.cpu() - cpu
     copied = limits.copy_events(bench.site.server.url, count)
+    with_keys = limits.copy_events(bench.site.server.url, count, with_keys=True)
     bench.site.start_worker()
     began = time.monotonic()
     bench.site.await_idle()
@@ -135,6 +136,7 @@ def stored_then_worked_off(bench: Bench) -> None:
         E3_cpu_us_each=stored / count * 1e6,
         E3_copy_per_s=copied,
         E3_percent_of_copy=100 * rate / copied,
+        E3_percent_of_copy_with_keys=100 * rate / with_keys,
         E3_catch_up_s_with_start=time.monotonic() - began,
     )
 
