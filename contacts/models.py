@@ -45,6 +45,8 @@ class Address(models.Model):
             models.Index(OpClass("email", "text_pattern_ops"), name="address_email_prefix"),
             # campaigns.sending: is the address of this message suppressed?
             models.Index(fields=["digest"], name="address_digest"),
+            # segments.consent_leaf: who can be mailed again since the last look
+            models.Index(fields=["held_until"], condition=Q(held_until__isnull=False), name="address_held"),
         ]
 
     def __str__(self):

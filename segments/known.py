@@ -23,7 +23,10 @@ MOST_PATHS, MOST_VALUES, LONGEST_VALUE = 500, 12, 60
 SAMPLE, TYPES_AT_ONCE = 5_000, 20
 FORGOTTEN_AFTER = timedelta(days=90)
 LOCK = "SELECT pg_try_advisory_xact_lock(7303)"
-PRIVATE = "pass(word|wd|phrase)|secret|token|api_?key|phone|mobile|e_?mail|street|address|birth|iban|card|ssn|passport"
+PRIVATE = (
+    "(last|sur|family|full|user)_?name|pass(word|wd|phrase)|secret|token|api_?key|phone|mobile|e_?mail|street|address"
+    "|birth|iban|card|ssn|passport"
+)
 
 _NEWEST = "SELECT {column} FROM {table} {where} ORDER BY {order} DESC LIMIT {sample}"
 _ANYWHERE = "SELECT {column} FROM {table} TABLESAMPLE SYSTEM ({percent}) LIMIT {sample}"
