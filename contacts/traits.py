@@ -144,12 +144,15 @@ WITH told AS MATERIALIZED (
     FROM told WHERE contact.id = told.id
 )
 INSERT INTO contacts_change (contact_id, kind, names, source_id, triggers, parked_because, due_at)
-SELECT id, 'attributes', names, %s, %s, '', %s FROM told WHERE names <> '[]' ORDER BY id
+SELECT id, 'attributes', names, %s, %s, '', %s FROM told WHERE names <> '[]' OR last_seen_at IS NOT NULL ORDER BY id
 """
 
 
 def save(rows: list[dict[str, Any]], source_id: int | None, now: datetime, triggers: bool) -> None:
-    """Write locked contacts: id, attributes, address_id, timezone, last_seen_at, and the `names` of what is new."""
+    """Write locked contacts: id, attributes, address_id, timezone, last_seen_at, and the `names` of what is new.
+
+    Who was merely seen again leaves a Change without names.
+    """
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(_SAVE, [msgspec.json.encode(rows).decode(), now, source_id, triggers, now])

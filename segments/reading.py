@@ -5,7 +5,7 @@
 | `attribute:plan` | an attribute `plan`, or one inside it, changed |
 | `email`, `timezone`, `is_test`, `tags`, `company`, `consent` | that changed |
 | `event:order.completed` | such an event was recorded |
-| `seen` | any event was recorded |
+| `seen` | any event was recorded, or the product told of them again |
 | `segment:12` | somebody entered or left that segment |
 | `everything` | the contact is new, or was merged: every segment looks at it |
 """
@@ -37,7 +37,7 @@ def _tokens(change: Change) -> list[str]:
     if change.kind == Change.Kind.ATTRIBUTES:
         # An address brings its own consent.
         names = [name if name in OWN else f"attribute:{name.partition('.')[0]}" for name in change.names]
-        return [*names, "consent"] if "email" in names else names
+        return [*names, "seen", "consent"] if "email" in names else [*names, "seen"]
     if change.kind == Change.Kind.SEGMENTS:
         return [f"segment:{name}" for name in change.names]
     return [] if change.kind == Change.Kind.EVENT else [str(change.kind)]

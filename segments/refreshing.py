@@ -38,7 +38,7 @@ WHERE found.id IS NULL OR m.contact_id IS NULL
 def start(segment: Segment, cause: str, user, now: datetime) -> Job:
     """Queue a refresh, unless one for these rules is under way; `segment.refresh` is its job."""
     running = segment.refresh
-    if running and running.due_at and running.arguments.get("revision") == segment.revision:
+    if running and running.due_at and not running.cancel_asked and _follows(running, segment):
         return running
     arguments = {"segment": segment.pk, "revision": segment.revision, "cause": cause}
     segment.refresh = jobs.start(KIND, f"Work out who is in “{segment}”", arguments, user, now)
@@ -57,10 +57,14 @@ def follow_basis(topic: Topic, user, now: datetime) -> None:
     start_readers("consent", user, now)
 
 
+def _follows(job: Job, segment: Segment) -> bool:
+    return job.arguments.get("revision") == segment.revision
+
+
 def step(job: Job, now: datetime) -> bool:
     """One batch of a refresh job: the barrier, the comparison, then some thousand contacts each."""
     segment = Segment.objects.dynamic().filter(pk=job.arguments["segment"]).first()
-    if segment is None or segment.revision != job.arguments["revision"]:
+    if segment is None or not _follows(job, segment):
         job.result = "Its rules were changed again, so a newer job does the work."
         return True
     at = job.cursor.get("at", "barrier")

@@ -10,6 +10,7 @@ from psycopg.errors import QueryCanceled
 from contacts.models import Contact
 from ops.models import SiteSettings
 from segments import conditions
+from segments.counting import at_most
 from segments.sql import among
 
 SAMPLE = 10
@@ -41,8 +42,9 @@ def tried(tree: conditions.Tree, now: datetime, seconds: float, only: Collection
     sql, values = rows.order_by().values_list("pk").query.sql_with_params()
     limit = SAMPLE if only is None else len(only)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_LIMITS, [str(int(seconds * 1000)), "on" if only is not None else "off"])
+        with transaction.atomic(), at_most(seconds), connection.cursor() as cursor:
+            if only is None:
+                cursor.execute(_NO_LOOPS)
             cursor.execute(_TRY.format(inside=sql), [*values, limit])
             count, ids = cursor.fetchone()
     except OperationalError as fault:
@@ -53,4 +55,4 @@ def tried(tree: conditions.Tree, now: datetime, seconds: float, only: Collection
 
 
 # Where statistics are stale a nested loop over everybody takes a hundred times as long.
-_LIMITS = "SELECT set_config('statement_timeout', %s, true), set_config('enable_nestloop', %s, true)"
+_NO_LOOPS = "SET LOCAL enable_nestloop = off"

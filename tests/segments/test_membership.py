@@ -1,14 +1,20 @@
 """Who is in a segment follows what is written, what time does, and nothing else."""
 
+from datetime import timedelta
+
 import pytest
 
 from contacts import writing
 from contacts.models import Change
+from events import recording
+from events.items import Item
 from events.models import Event
 from events.pipeline import drain
 from ops import jobs
+from ops.models import Source
 from segments import defining, members
 from segments.models import Flow, Membership, Segment
+from tests import engine
 from tests.factories import NOW, ContactFactory
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +138,17 @@ def test_segments_cannot_refer_to_each_other_in_a_circle():
     Segment.objects.filter(pk=other.pk).update(reads=[f"segment:{one.pk}"])
     Segment.objects.filter(pk=one.pk).update(reads=[f"segment:{other.pk}"])
     assert defining._circle(one, {f"segment:{other.pk}"}) == ["One", "Other", "One"]
+
+
+def test_who_is_told_of_again_has_been_seen_though_nothing_is_new():
+    source = Source.objects.create(name="Shop")
+    item = Item(kind="identify", user_id="u1", traits={"plan": "pro"})
+    recording.record(source, [item], NOW)
+    day = {"amount": 1, "unit": "days"}
+    segment = made(condition={"field": "contact.last_seen_at", "op": "more than ago", "value": day})
+    later = NOW + timedelta(days=2)
+    engine.run(later)
+    assert size(segment) == 1
+    recording.record(source, [item], later)
+    engine.run(later)
+    assert size(segment) == 0
