@@ -24,6 +24,7 @@ class Standard:
         return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
 
 
+RULES = [("attribute", "region is"), ("behaviour", "≥ 2 orders in 30 days"), ("never", "never bought")]
 STANDARDS = {
     "I contacts_per_s": Standard("contacts by identify, a second", peer="93 (import)"),
     "I cpu_us_each": Standard("CPU µs a contact", peer="9,600 (import)"),
@@ -50,6 +51,14 @@ STANDARDS = {
     "E3 percent_of_copy": Standard("stored, in percent of COPY", least=35, limit="60"),
     "E3 percent_of_copy_with_keys": Standard("stored, in percent of COPY of events and their keys"),
     "E3 catch_up_s_with_start": Standard("s until a fresh worker has worked them off", 1),
+    "S1 ready_s": Standard("attribute segment, s from the request until it is ready", 2, peer="278"),
+    "S1 cpu_us_each": Standard("CPU µs a contact of the site", 1),
+    "S1 members": Standard("members"),
+    "S1 wrong": Standard("contacts who are wrongly in or out", most=0),
+    "S2 ready_s": Standard("behavioural segment, s from the request until it is ready", 2, peer="290"),
+    "S2 cpu_us_each": Standard("CPU µs a contact of the site", 1),
+    "S2 members": Standard("members"),
+    "S2 wrong": Standard("contacts who are wrongly in or out", most=0),
     "J0 p50_ms": Standard("event → mail, p50 ms", most=300, peer="94"),
     "J0 p99_ms": Standard("event → mail, p99 ms", most=1000, peer="323"),
     "J1 mails_per_s": Standard("burst → first mail, a second", least=500, peer="57"),
@@ -74,6 +83,29 @@ STANDARDS = {
     "D1 stored_twice": Standard("one message id, stored twice", most=0, peer="1"),
     "D2 not_exactly_one": Standard("trigger twice in a request: not exactly one mail", most=0, peer="2 of 500"),
     "D3 mails": Standard("trigger again later: mails", most=0, peer="0"),
+    "V load_s": Standard("s to write contacts and events by SQL", 1),
+    **{
+        f"V {name}_{key}": standard
+        for name, what in {
+            "attribute": "region is",
+            "behaviour": "≥ 2 orders in 30 days",
+            "never": "never bought",
+        }.items()
+        for key, standard in {
+            "members": Standard(f"{what}: members"),
+            "bare_s": Standard("… bare rule by hand, stale statistics, s", 3),
+            "fill_s": Standard("… new segment until ready, stale, s", 3),
+            "fill_s_per_100000": Standard("… s per 100,000 members", 2, most=2, limit="0.8"),
+            "stale_refresh_s": Standard("… refresh that changes nothing, stale, s", 3),
+            "stale_us_a_member_over": Standard("… over the bare rule, µs a member, stale", 2, most=1),
+            "fresh_bare_s": Standard("… bare rule, fresh statistics, s", 3),
+            "refresh_s": Standard("… refresh that changes nothing, s", 3),
+            "us_a_member_over": Standard("… over the bare rule, µs a member", 2, most=1),
+        }.items()
+    },
+    "V full_refresh_of_20_s": Standard("20 segments: refreshes of all, s", 2),
+    "V touched_us_each": Standard("1,000 contacts touched, µs per contact and segment", 1, most=10, limit="6"),
+    "V touched_percent_of_full": Standard("0.1 % touched, in percent of the refreshes", 1, most=5),
     "M together_mib": Standard("most memory, all processes and the database, MiB", peer="1,657"),
     "M largest_process_mib": Standard("largest process, MiB"),
 }

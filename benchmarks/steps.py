@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import limits, load
+from benchmarks import limits, load, segments
 from benchmarks.bringing import bulk_import
 from benchmarks.load import percentile
 from benchmarks.meter import Watch
@@ -27,16 +27,21 @@ class Size:
     again: int = 200
     wait_minutes: float = 1
     runs: int = 1
+    volume_contacts: int = 100_000
+    volume_events: int = 1_000_000
     shared_buffers: str = "1GB"
-    steps: tuple[str, ...] = ("I", "I1", "E1", "E2", "E3", "J0", "J1", "B1", "K1", "D1", "D2", "D3", "M")
+    steps: tuple[str, ...] = (
+        "I", "I1", "E1", "E2", "E3", "S1", "S2", "J0", "J1", "B1", "K1", "D1", "D2", "D3", "V", "M",
+    )  # fmt: skip
 
 
 QUICK = Size()
-FULL = Size(contacts=100_000, runs=3)
+FULL = Size(contacts=100_000, runs=3, volume_contacts=1_000_000, volume_events=10_000_000)
 # Without K1: a killed worker's leases take a minute to run out.
 TINY = Size(
     contacts=60, singles=8, batched=100, trickle=3, burst=20, blast=50, repeated=20, again=10, wait_minutes=0.05,
-    shared_buffers="128MB", steps=("I", "I1", "E1", "E2", "E3", "J0", "J1", "B1", "D1", "D2", "D3", "M"),
+    volume_contacts=300, volume_events=3000, shared_buffers="128MB",
+    steps=("I", "I1", "E1", "E2", "E3", "S1", "S2", "J0", "J1", "B1", "D1", "D2", "D3", "V", "M"),
 )  # fmt: skip
 
 
@@ -281,11 +286,11 @@ def most_memory(bench: Bench) -> None:
 
 STEPS: dict[str, Callable[[Bench], None]] = {
     "I": identify, "I1": bulk_import, "E1": singles, "E2": hundreds, "E3": stored_then_worked_off,
-    "J0": trickle, "J1": burst, "B1": blast, "K1": killed,
-    "D1": same_id_twice, "D2": trigger_twice, "D3": trigger_again, "M": most_memory,
+    "S1": segments.attribute, "S2": segments.behaviour, "J0": trickle, "J1": burst, "B1": blast, "K1": killed,
+    "D1": same_id_twice, "D2": trigger_twice, "D3": trigger_again, "V": segments.volume, "M": most_memory,
 }  # fmt: skip
 # Who is mailed must have an address, which step I tells; the others make contacts of their own.
-NEED_PEOPLE = {"J0", "J1", "B1", "K1", "D2", "D3"}
+NEED_PEOPLE = {"S1", "J0", "J1", "B1", "K1", "D2", "D3"}
 
 
 def problem(names: Sequence[str]) -> str:

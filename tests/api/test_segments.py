@@ -11,7 +11,7 @@ from events.pipeline import drain
 from lib import clock
 from ops import jobs
 from segments import api as segment_api
-from segments import defining, refreshing, trying
+from segments import refreshing, trying
 from segments.models import Membership, Segment
 from tests.factories import ContactFactory
 
@@ -164,14 +164,13 @@ def test_what_cannot_be_a_segment_is_refused_by_name(api, body, field):
     assert answer.json()["error"][-1] in ".?" and not Segment.objects.exists()
 
 
-def test_one_that_is_used_is_not_deleted(api, pro, guests):
-    places = {guests: [("the campaign “Welcome”", "/campaigns/campaign/1/change/")]}
-    defining.USES.register("test", lambda segment: places.get(segment.pk, []))
+def test_one_that_is_used_is_not_deleted(api, guests):
+    friends = api.post("/api/segments/", {"name": "Not guests", "condition": {"not": {"segment": guests}}}).json()["id"]
     answer = api.delete(f"/api/segments/{guests}/")
-    assert answer.status_code == 409 and "is used by the campaign “Welcome”" in answer.json()["error"]
-    assert answer.json()["uses"] == [{"what": "the campaign “Welcome”", "url": "/campaigns/campaign/1/change/"}]
-    places.clear()
-    assert api.delete(f"/api/segments/{pro['id']}/").status_code == 204
+    assert answer.status_code == 409 and "is used by the segment “Not guests”" in answer.json()["error"]
+    [use] = answer.json()["uses"]
+    assert use["what"] == "the segment “Not guests”" and f"/{friends}/" in use["url"]
+    assert api.delete(f"/api/segments/{friends}/").status_code == 204
     assert api.delete(f"/api/segments/{guests}/").status_code == 204 and not Segment.objects.exists()
     assert api.delete(f"/api/segments/{guests}/").status_code == 404
 
