@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet, Value
@@ -13,8 +13,11 @@ from segments.fields import AnyField, Comparison, JsonField, UnknownField, found
 from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted, superfluous
 from segments.operands import CALENDAR_DAYS, NOTHING, Parts, read_span
 from segments.operators import Operator, operator_named
-from segments.sql import Sql, complement
+from segments.sql import Sql, complement, joined
 from segments.values import TYPES, Type, Unreadable, guessed
+
+FEW_DAYS = timedelta(days=7)
+ZONES = timedelta(days=2)  # by which a day that is written may lie beside that of the moment
 
 
 class FieldLeaf(LeafKind):
@@ -81,13 +84,27 @@ class FieldLeaf(LeafKind):
             yield from found(leaf["field"], scope).vanished(scope)
 
 
-def crossings(leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[Sql]:
+def crossings(leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[Combinable]:
     """Tests for dates that came to an age between `since` and `scope.now` at which the leaf's answer turns."""
     operator = _operator(leaf)
     for age in operator.ages:
         past = read_span(leaf["value"]) * age
-        ends: Parts = {"low": Value(since - past), "high": Value(scope.now - past)}
-        yield _test(leaf, "{x} <@ tstzrange({low}, {high}, '[]')", scope, ends)
+        low, high = since - past, scope.now - past
+        ends: Parts = {"low": Value(low), "high": Value(high)}
+        crossed = _test(leaf, "{x} <@ tstzrange({low}, {high}, '[]')", scope, ends)
+        field = found(leaf["field"], scope)
+        near = _near(field.sent(scope), low, high) if isinstance(field, JsonField) else None
+        yield joined("AND", [near, crossed]) if near else crossed
+
+
+def _near(sent: Combinable, low: datetime, high: datetime) -> Sql | None:
+    """A number, or a text that begins with a day not far from these: a quarter of the cost of reading every date."""
+    if high - low > FEW_DAYS:
+        return None
+    first = low.astimezone(UTC).date() - ZONES
+    days = [str(first + timedelta(days=n)) for n in range((high - low + 2 * ZONES).days + 2)]
+    near = "(left({sent} #>> '{}', 10) = ANY({days}::text[]) OR jsonb_typeof({sent}) = 'number')"
+    return Sql(near, sent=sent, days=Value(days))
 
 
 def turns_at_midnight(leaf: dict[str, Any]) -> bool:

@@ -132,3 +132,19 @@ def test_dates_in_attributes_leave_no_gap(op):
         assert turned <= found(tree, before, after)
 
     leave_no_gap()
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Pacific/Pago_Pago")], ids=str)
+def test_days_are_written_as_they_are_far_east_and_west(zone):
+    shapes = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S+1545", "%Y-%m-%dT%H:%M:%S-1545")
+    hours = [NOW + timedelta(hours=hours) for hours in range(-48, 48)]
+    populate(
+        [f'"{hour.strftime(shape)}"' for hour in hours for shape in shapes] + [str(hour.timestamp()) for hour in hours]
+    )
+    tree, moved = leaf("in the last", {"amount": 1000, "unit": "weeks"}, "date"), 0
+    for hour in hours[20:70]:
+        before, after = (hour - HOUR).astimezone(zone), hour.astimezone(zone)
+        turned = ids(tree, before) ^ ids(tree, after)
+        assert turned <= found(tree, before, after)
+        moved += len(turned)
+    assert moved > 200
