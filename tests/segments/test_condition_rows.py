@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -177,6 +178,14 @@ def test_a_part_that_cannot_be_drawn_stays_untouched_until_it_is_removed(bench):
     assert bench.sent() == {"any": [{**PRO, "value": "team"}, {"not": future}, {"all": []}]}
     bench.box.get_by_role("button", name="Remove condition 2", exact=True).click()
     assert bench.sent() == {"any": [{**PRO, "value": "team"}, {"all": []}]}
+
+
+def test_what_cannot_be_read_at_all_is_begun_anew(bench):
+    bench.open(data='{"all": [')
+    expect(bench.box.get_by_role("alert")).to_have_text(re.compile("could not be read; add them again"))
+    bench.add("contact.plan")
+    bench.page.keyboard.type("pro")
+    assert bench.tree() == {"all": [PRO]}
 
 
 def test_numbers_stay_numbers(bench):

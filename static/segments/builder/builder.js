@@ -10,6 +10,15 @@ import { newGroup, nodeAt, nodeOf, parse, places, rootOf, written } from "./tree
 const WORDS = [["all", "All"], ["any", "Any"], ["none", "None"], ["not all", "Not all"]];
 const EMPTY = { contact: "Everyone.", event: "Every time.", enrollment: "Everyone who gets here." };
 
+// What is no tree at all was never written here: the server says so, and one begins anew.
+function readable(text) {
+  try {
+    return text.trim() ? parse(text) : null;
+  } catch {
+    return null;
+  }
+}
+
 export class Builder {
   constructor(box, offers, seen) {
     Object.assign(this, { box, offers, listeners: [], faults: new Map(), undone: null });
@@ -18,7 +27,7 @@ export class Builder {
     this.said = box.querySelector("[data-said]");
     this.subject = box.dataset.subject;
     this.classes = { input: box.dataset.inputClass, select: box.dataset.selectClass };
-    this.root = rootOf(this.hidden.value.trim() ? parse(this.hidden.value) : null);
+    this.root = rootOf(readable(this.hidden.value));
     this.remember(seen.leaves ?? {});
     this.draw();
     this.blame(seen.problems ?? []);
