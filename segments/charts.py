@@ -48,7 +48,6 @@ def _line(labels: list[str], sizes: list[int]) -> str:
         "backgroundColor": "var(--color-primary-500)",
         "borderWidth": 2,
         "pointRadius": 0,
-        "tension": 0.2,
     }
     return json.dumps({"labels": labels, "datasets": [line]})
 

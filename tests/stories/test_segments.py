@@ -59,6 +59,7 @@ def test_a_marketer_makes_a_segment_and_sees_who_is_in_it_and_why(live_server, c
     card.get_by_text("2 people now").wait_for()
     desk.picture("segments-empty")
     card.click()
+    page.get_by_text("2 of 3 contacts match now").wait_for()
     page.get_by_label("Name").fill("Seen lately")
     desk.picture("segment-form")
     desk.click("Save")
