@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
@@ -19,7 +21,7 @@ from contacts.models import Contact
 from contacts.searching import beginning_with
 from lib import clock
 from lib.admin import ask
-from lib.pages import found, number, page
+from lib.pages import found, number, page, tell
 from ops import audit
 from segments import member_lists, members, moving
 from segments.models import Membership, Segment
@@ -121,6 +123,8 @@ def take_page(model_admin: ModelAdmin, request: HttpRequest, object_id: int) -> 
     """Take the chosen people, or everybody, out of a list."""
     segment = _list_to_fill(model_admin, request, object_id)
     ids = _concerned(request, segment)
+    if ids == []:
+        return _nobody_chosen(request, segment)
     count = _count(segment, ids)
     return ask(
         request,
@@ -157,6 +161,8 @@ def move_page(model_admin: ModelAdmin, request: HttpRequest, object_id: int) -> 
     """Move the chosen people, or everybody, to another list."""
     segment = _list_to_fill(model_admin, request, object_id)
     ids = _concerned(request, segment)
+    if ids == []:
+        return _nobody_chosen(request, segment)
     form = MoveForm(request.POST or None, source=segment)
     return ask(
         request,
@@ -232,6 +238,11 @@ def _moment(text: str) -> datetime | None:
 def _concerned(request: HttpRequest, segment: Segment) -> list[int] | None:
     """The ids that were chosen; None for everybody."""
     return None if request.GET.get("all") else _chosen(request.GET.getlist("contact"))
+
+
+def _nobody_chosen(request: HttpRequest, segment: Segment) -> HttpResponse:
+    tell(request, "Choose somebody first.", messages.WARNING)
+    return redirect("admin:segments_segment_members", segment.pk)
 
 
 def _chosen(texts: Sequence[str]) -> list[int]:

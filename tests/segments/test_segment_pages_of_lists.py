@@ -129,6 +129,13 @@ def test_moving_says_how_many_and_can_be_taken_back(client, guests):
     assert those_in(guests) == {one.pk for one in people} and those_in(vips) == {people[0].pk}
 
 
+@pytest.mark.parametrize("deed", ["take", "move"])
+def test_without_a_choice_nothing_is_asked(client, guests, deed):
+    put(guests, ContactFactory())
+    assert "Choose somebody first." in text(client.post(url(deed, guests.pk), follow=True))
+    assert len(those_in(guests)) == 1
+
+
 def test_what_somebody_else_did_is_not_taken_back(client, guests):
     one, at = ContactFactory(), clock.now()
     put(guests, one)

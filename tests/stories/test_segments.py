@@ -102,6 +102,7 @@ def test_a_marketer_fills_a_list_moves_people_takes_it_back_and_compares(live_se
     desk.picture("segment-put")
 
     desk.click("See the members", "link")
+    page.get_by_text("Nobody is chosen").wait_for()
     move = page.get_by_role("button", name="Move to another list")
     assert move.is_disabled()
     page.get_by_label("Choose Ann").check()
