@@ -136,9 +136,14 @@ def _free(name: str) -> str:
 
 def amount_property() -> str:
     """The property of orders that says what they are worth, by what the latest ones hold."""
-    latest = Event.objects.filter(type=ORDER).order_by("-id").values_list("properties", flat=True)[:LOOKED_AT]
-    held = {name for properties in latest for name in AMOUNTS if properties.get(name) is not None}
+    held = {name for properties in latest_orders() for name in AMOUNTS if properties.get(name) is not None}
     return next((name for name in AMOUNTS if name in held), AMOUNTS[0])
+
+
+def latest_orders():
+    """Their properties. In the order of an index: by id, a site without orders would be read from end to end."""
+    orders = Event.objects.filter(type=ORDER).order_by("-occurred_at")
+    return orders.values_list("properties", flat=True)[:LOOKED_AT]
 
 
 def reads_in_words(tree: Tree) -> list[str]:

@@ -153,8 +153,13 @@ def test_the_property_of_the_worth_is_what_orders_hold(people):
     assert starters.amount_property() == "dollars"
 
 
-def test_without_orders_the_worth_is_the_total(db):
+def test_without_orders_the_worth_is_the_total_and_an_index_says_so(db):
     assert starters.amount_property() == "total"
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+    plan = starters.latest_orders().explain()
+    assert "type_occurred_at" in plan and "Seq Scan" not in plan
 
 
 # --- the pages ---
