@@ -89,7 +89,7 @@ def crossings(leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[C
     operator = _operator(leaf)
     for age in operator.ages:
         past = read_span(leaf["value"]) * age
-        low, high = since - past, scope.now - past
+        low, high = since.astimezone(UTC) - past, scope.instant - past
         ends: Parts = {"low": Value(low), "high": Value(high)}
         crossed = _test(leaf, "{x} <@ tstzrange({low}, {high}, '[]')", scope, ends)
         field = found(leaf["field"], scope)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet
@@ -113,7 +113,7 @@ def turns(part: Part, edges: tuple[timedelta, ...], scope: Scope, since: datetim
     if moving:  # then whether an event fits is itself a matter of time
         part = {"event": part["event"]}
     for age in edges:
-        window = Window(since - age, scope.now - age + timedelta(microseconds=1))
+        window = Window(since.astimezone(UTC) - age, scope.instant - age + timedelta(microseconds=1))
         yield rows(part, window, replace(scope, only=None)).values_list("contact_id", flat=True)
 
 

@@ -76,6 +76,11 @@ class Scope:
         return f"{self.subject.contact}address_id"
 
     @property
+    def instant(self) -> datetime:
+        """`now`, to count elapsed time from: Python subtracts by the wall clock where there is a zone."""
+        return self.now.astimezone(UTC)
+
+    @property
     def zone(self) -> str:
         """The time zone as PostgreSQL takes it: a name, or a POSIX offset (its sign is reversed)."""
         if key := getattr(self.now.tzinfo, "key", None):

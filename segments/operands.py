@@ -84,7 +84,8 @@ def _pair(value: Any, type_: Type, scope: Scope) -> Parts:
 
 def _span(value: Any, type_: Type, scope: Scope) -> Parts:
     span = read_span(value)
-    return {"now": Value(scope.now), "past": Value(scope.now - span), "future": Value(scope.now + span)}
+    now = scope.instant
+    return {"now": Value(now), "past": Value(now - span), "future": Value(now + span)}
 
 
 def read_span(value: Any) -> timedelta:

@@ -137,7 +137,7 @@ def _firsts(leaf: Leaf, scope: Scope) -> QuerySet:
     start = window.start if isinstance(window.start, datetime) else None
     followed = Exists(happened.rows(then, Window(start), scope).filter(*_after(leaf, Value(within))))
     if _is_negative(leaf):
-        return rows.filter(~followed, occurred_at__lt=scope.now - within)
+        return rows.filter(~followed, occurred_at__lt=scope.instant - within)
     return rows.filter(followed)
 
 

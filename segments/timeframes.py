@@ -58,7 +58,7 @@ def window(when: Any, scope: Scope) -> Window:
     if shape == "since":
         return _since_entry(when["since"], calendar, scope)
     ages = _ages(shape, when[shape], calendar)
-    return _days(ages, scope.now) if calendar else _elapsed(ages, scope.now)
+    return _days(ages, scope.now) if calendar else _elapsed(ages, scope.instant)
 
 
 def _shape(when: Any) -> str:

@@ -190,3 +190,11 @@ def test_tags_are_a_list_without_case():
 def test_the_documentation_names_every_operator_and_field():
     page = (Path(__file__).parents[2] / "docs/conditions.md").read_text()
     assert [name for registry in (OPERATORS, FIELDS) for name, _ in registry.items() if f"`{name}`" not in page] == []
+
+
+def test_elapsed_time_is_not_that_of_the_wall_clock():
+    """Ninety days before this June noon lies a change of the clock: the wall showed another hour."""
+    edge = contact(v="2026-03-17T12:30:00Z")
+    paris = NOW.astimezone(ZoneInfo("Europe/Paris"))
+    for op, those in (("in the last", [edge]), ("more than ago", [])):
+        assert list(matching(Contact.objects.all(), leaf(op, {"amount": 90, "unit": "days"}), paris)) == those
