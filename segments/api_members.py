@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -43,8 +44,9 @@ STAY = {
 }
 
 
+@transaction.atomic(savepoint=False)
 def _note_use(segment: Segment) -> None:
-    """At most once a minute, and not while the engine has the segment in hand."""
+    """At most once a minute, and not while the engine has the segment in hand: a lock, so in a transaction."""
     now = clock.now()
     stale = Segment.objects.filter(Q(used_at=None) | Q(used_at__lt=now - timedelta(minutes=1)), pk=segment.pk)
     Segment.objects.filter(pk__in=stale.select_for_update(skip_locked=True, no_key=True).values("pk")).update(

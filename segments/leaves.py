@@ -150,8 +150,8 @@ def kind_of(node: dict) -> LeafKind | None:
 
 
 def quoted(text: object) -> str:
-    """In quotation marks and cut, for a sentence."""
-    text = str(text)
+    """In quotation marks and cut, for a sentence; what no page could be written with is replaced."""
+    text = str(text).encode(errors="replace").decode()
     return f"“{text if len(text) <= 60 else text[:60] + '…'}”"
 
 

@@ -228,6 +228,17 @@ def test_pages_of_members_show_everyone_once(api, pro, pros):
     assert seen == sorted(pros, reverse=True)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_members_are_read_where_no_transaction_is_open(api, guests):
+    """As in a server, where a request opens none by itself."""
+    who = ContactFactory().pk
+    api.post(f"/api/segments/{guests}/members/", {"contacts": [who]})
+    assert those_in(api, guests) == [who]
+    Segment.objects.update(used_at=None)
+    assert api.get(f"/api/segments/{guests}/contacts/{who}/").json()["is_in"]
+    assert Segment.objects.get().used_at
+
+
 def test_reading_members_counts_as_use_once_a_minute(api, pro, pros, django_assert_num_queries):
     assert pro["used_at"] is None
     those_in(api, pro["id"])

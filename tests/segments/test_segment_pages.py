@@ -151,6 +151,13 @@ def test_what_cannot_be_saved_comes_back_with_a_sentence(changes, sentence):
     assert sentence in page and Segment.objects.count() == 1
 
 
+@pytest.mark.parametrize("op", ["\\ud800", "\\u0000"])
+def test_half_a_character_in_the_rules_is_named_on_the_page(op):
+    rules = f'{{"field": "contact.plan", "op": "{op}", "value": "pro", "{op}": 1}}'
+    page = text(browser("Marketer").post(url("add", query="?kind=dynamic"), typed(condition=rules)))
+    assert "is not an operator" in page and not Segment.objects.exists()
+
+
 def test_a_list_is_made_without_rules():
     browser("Marketer").post(url("add", query="?kind=static"), {"name": "Guests"})
     segment = Segment.objects.get()
