@@ -17,8 +17,13 @@ from segments.field_leaf import type_of
 from segments.fields import UnknownField, found
 from segments.leaves import SUBJECTS, Scope, joined_path
 
-INPUT = " ".join(name for name in INPUT_CLASSES if name not in ("w-full", "max-w-2xl", "min-w-20"))
-SELECT = " ".join([*(name for name in BASE_CLASSES if name != "min-w-20"), "px-3", "py-2"])
+
+def _classes(names: list[str]) -> str:
+    """Unfold's looks without its widths, and without the red that a fault puts on everything in the field."""
+    return " ".join(name for name in names if name not in ("w-full", "max-w-2xl", "min-w-20") and ".errors" not in name)
+
+
+INPUT, SELECT = _classes(INPUT_CLASSES), _classes([*BASE_CLASSES, "px-3", "py-2"])
 UNREADABLE = "The conditions could not be read; add them again."
 
 

@@ -198,6 +198,26 @@ def test_numbers_stay_numbers(bench):
     assert bench.sent()["all"][0] == {**age, "value": 19, "type": "number"}
 
 
+def test_what_was_typed_survives_the_comparisons_that_the_arrow_keys_pass(bench):
+    bench.open({"all": [leaf("is not", 18, "number", field="contact.age"), PRO]})
+    row = bench.row("1")
+    row.get_by_label("Comparison").focus()
+    for operator in ("any of", "none of", ">", "≥", "<", "≤", "between"):
+        bench.page.keyboard.press("ArrowDown")
+        expect(row.get_by_label("Comparison")).to_have_value(operator)
+        if operator == ">":
+            expect(row.get_by_label("Value", exact=True)).to_have_value("18")
+        if operator == "between":
+            expect(row.get_by_label("From")).to_have_value("18")
+
+
+def test_a_fault_reddens_what_is_wrong_and_nothing_else(bench):
+    bench.open(data=json.dumps({"all": [PRO, {**ADULT, "value": "a lot"}]}))
+    colour = "element => getComputedStyle(element).borderColor"
+    wrong, right = (bench.row(one).get_by_label("Value", exact=True) for one in "21")
+    assert wrong.evaluate(colour) != right.evaluate(colour)
+
+
 def test_it_works_in_cards_that_are_added_later_and_follows_the_trigger(bench, live_server):
     campaign = CampaignFactory(active=False)
     page = bench.page

@@ -1,6 +1,6 @@
 // What several kinds of leaves share: how a leaf's shape is looked at, a comparison with its value, “did” or “did not”.
 import { firstValue, inputs, select } from "./inputs.js";
-import { isObject } from "./tree.js";
+import { isObject, isPlain } from "./tree.js";
 
 export const only = (leaf, ...keys) => Object.keys(leaf).every((key) => keys.includes(key));
 export const isTree = (value) => value === undefined || value === null || isObject(value);
@@ -43,9 +43,23 @@ export function compared(row, leaf, operators, type, { values, typed = () => {},
   ];
 }
 
-// A value that fits the new comparison, too, stays.
+// A value that fits the new comparison, too, stays; so the arrow keys may pass by comparisons that take several.
 export function compareBy(leaf, operator, before, type) {
   leaf.op = operator.key;
-  if (operator.takes !== before?.takes || leaf.value === undefined) leaf.value = firstValue(operator.takes, type);
+  if (operator.takes !== before?.takes || leaf.value === undefined) {
+    leaf.value = carried(leaf.value, before?.takes, operator.takes) ?? firstValue(operator.takes, type);
+  }
   if (leaf.value === undefined) delete leaf.value;
+}
+
+const SHAPES = {
+  one: ([first]) => first,
+  many: (values) => values.filter((value) => value !== ""),
+  pair: ([first, second = ""]) => [first, second],
+};
+
+function carried(value, from, to) {
+  const values = Array.isArray(value) ? value : [value];
+  const alike = from in SHAPES && to in SHAPES && isPlain(values[0]) && values[0] !== "";
+  return alike ? SHAPES[to](values) : undefined;
 }
