@@ -34,6 +34,11 @@ LOOK_OR_DO = require_http_methods(["GET", "HEAD", "POST"])
 KIND_WORDS = {Segment.Kind.DYNAMIC: "By rules", Segment.Kind.STATIC: "Fixed list"}
 
 
+def _unbroken(words: str) -> str:
+    """A few words in a narrow column that stay on one line."""
+    return format_html('<span class="whitespace-nowrap">{}</span>', words)
+
+
 class KindFilter(DropdownFilter):
     """Those that fill themselves, and those that are filled."""
 
@@ -126,7 +131,7 @@ class SegmentAdmin(ModelAdmin):
 
     @display(description="kind", ordering="kind")
     def kind_in_words(self, segment):
-        return KIND_WORDS[segment.kind]
+        return _unbroken(KIND_WORDS[segment.kind])
 
     @display(description="people", ordering="size")
     def people(self, segment):
@@ -139,7 +144,7 @@ class SegmentAdmin(ModelAdmin):
 
     @display(description="cost", ordering="refresh_ms")
     def cost(self, segment):
-        return standing.cost(segment.refresh_ms)
+        return _unbroken(standing.cost(segment.refresh_ms))
 
     @display(description="state")
     def state(self, segment):

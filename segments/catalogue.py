@@ -73,7 +73,8 @@ def _sequences(subject: Subject) -> Iterator[Entry]:
 
 def _messages(subject: Subject) -> Iterator[Entry]:
     words = ("sent", "delivered", "opened", "clicked", "bounced", "complained", "unsubscribed")
-    yield from (Entry("message", word, f"E-mail {word}", "E-mails") for word in words)
+    said = {"clicked": "link clicked", "complained": "marked as spam", "unsubscribed": "used to unsubscribe"}
+    yield from (Entry("message", word, f"E-mail {said.get(word, word)}", "E-mails") for word in words)
 
 
 def _consent(subject: Subject) -> Iterator[Entry]:

@@ -21,6 +21,7 @@ __all__ = [
 
 MAX_DEPTH, MAX_NODES, MAX_PROBLEMS = 20, 1_000, 50
 GROUPS = {"all": "AND", "any": "OR", "not": ""}
+DENIAL = "it is not true that "
 CONTACT = F("pk")  # the contact's own key, where contacts are asked
 Tree = dict[str, Any] | None
 
@@ -195,12 +196,19 @@ def _sentence(node: Tree, scope: Scope, inside: bool = False) -> str:
     if node is None or is_empty(node):
         return "everyone"
     if "not" in node:
-        return f"it is not true that {_sentence(node['not'], scope, inside=True)}"
+        return f"{DENIAL}{_sentence(node['not'], scope, inside=True)}"
     if (word := _key(node)) not in GROUPS:
         return LEAVES[word].sentence(node, scope)
     parts = [_sentence(child, scope, inside=len(node[word]) > 1) for child in node[word]]
+    parts[:-1] = [_closed(part) for part in parts[:-1]]
     text = {"all": " and ", "any": " or "}[word].join(parts)
     return f"({text})" if inside and len(parts) > 1 else text
+
+
+def _closed(part: str) -> str:
+    """A denial that something follows: “it is not true that A and B” would seem to deny both."""
+    denied = part.removeprefix(DENIAL)
+    return part if denied == part or denied.startswith("(") else f"{DENIAL}({denied})"
 
 
 def _typed(node: Tree, scope: Scope) -> Tree:

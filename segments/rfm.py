@@ -35,7 +35,7 @@ class Thresholds:
     @property
     def before(self) -> list[Tree]:
         """Neither lately nor long ago."""
-        return [self.last_order("more than ago", self.recent), {"not": self.long_before}]
+        return [self.last_order("more than ago", self.recent), self.last_order("in the last", self.long_ago)]
 
     @property
     def long_before(self) -> Tree:
@@ -114,10 +114,10 @@ def _number(label: str, help_text: str, high: int) -> forms.IntegerField:
 class ThresholdsForm(forms.Form):
     """The thresholds, to be changed."""
 
-    recent = _number("Lately", "The last order lies at most so many days back.", 3650)
-    long_ago = _number("Long ago", "The last order lies more than so many days back.", 3650)
-    often = _number("Often", "At least so many orders.", 1000)
-    much = _number("Much", "All orders together are worth at least so much.", 1_000_000_000)
+    recent = _number("Lately", "The last order was at most this many days ago.", 3650)
+    long_ago = _number("Long ago", "The last order was more than this many days ago.", 3650)
+    often = _number("Often", "At least this many orders.", 1000)
+    much = _number("Much", "All orders together are worth at least this much.", 1_000_000_000)
     amount = forms.RegexField(
         r"^[\w.-]+$",
         label="Worth",

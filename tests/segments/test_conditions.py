@@ -251,6 +251,8 @@ class TestProblems:
     (None, "everyone"),
     ({"all": [leaf("is", "pro", field="contact.plan"), ADULT]}, "their plan is “pro” and their age is at least 18"),
     ({"all": [PRO, {"any": [ADULT, FRENCH]}]}, "their subscription plan is “pro” and (their age is at least 18 or their country is “FR”)"),
+    ({"all": [{"not": PRO}, ADULT]}, "it is not true that (their subscription plan is “pro”) and their age is at least 18"),
+    ({"all": [ADULT, {"not": PRO}]}, "their age is at least 18 and it is not true that their subscription plan is “pro”"),
     ({"not": {"any": [PRO, ADULT]}}, "it is not true that (their subscription plan is “pro” or their age is at least 18)"),
     (leaf("any of", ["a", "b", "c"]), "their v is any of “a”, “b” or “c”"),
     (leaf("between", ["2026-01-01", "2026-12-31"]), "their v is between 1 January 2026 and 31 December 2026"),

@@ -322,3 +322,8 @@ def test_rules_that_name_what_is_gone_are_warned_of(tree, sentence):
     Segment.objects.filter(pk=segment.pk).update(condition=tree)
     page = text(browser("Marketer").get(url("change", segment.pk)))
     assert sentence in page and ("4711" in page or "rocket.launched" in page)
+
+
+def test_a_fixed_list_asks_since_when_not_for_rules():
+    page = text(browser("Marketer").get(url("change", made(kind="static").pk)))
+    assert "since when they are on the list" in page and "each part of the rules" not in page
