@@ -36,7 +36,7 @@ def look_up(lines: Sequence[Line], place: int) -> tuple[list[Fate], list[int]]:
 
 def _fate(line: int, value: str, people: dict[str, list[int]]) -> Fate:
     if not value:
-        return Fate(line, "", REFUSED, [Note("The row has neither an id nor an e-mail; write one.")])
+        return Fate(line, "", REFUSED, [Note("The column is empty in this row; write an id or an e-mail.")])
     found = people.get(value)
     if not found:
         return Fate(line, shown(value), MISSING, [NOBODY])

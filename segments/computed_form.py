@@ -64,6 +64,13 @@ def events() -> list[tuple[str, str]]:
     return [("", "Choose what happened"), *named.items()]
 
 
+class KeyField(forms.CharField):
+    """A key, which the page proposes from the name with “-” between the words."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value).replace("-", "_")
+
+
 class ComputedForm(forms.ModelForm):
     event = forms.ChoiceField(
         choices=events, widget=UnfoldAdminSelectWidget, help_text="The events that count.",
@@ -74,9 +81,13 @@ class ComputedForm(forms.ModelForm):
     class Meta:
         model = ComputedAttribute
         fields = ["label", "key", "event", "where", "measure", "of", "type"]
+        field_classes = {"key": KeyField}
         widgets = {name: UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}) for name in ("label", "key", "of")}
         error_messages = {
-            "key": {"unique": "Another computed attribute has this key; choose another one."},
+            "key": {
+                "required": "Give it a key, such as total_spent.",
+                "unique": "Another computed attribute has this key; choose another one.",
+            },
             "label": {"required": "Say what it is, such as: total spent."},
         }
 

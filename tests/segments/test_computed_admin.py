@@ -61,6 +61,7 @@ def test_saving_works_out_the_past_and_the_page_shows_ten_people(marketer):
     [
         ({"of": ""}, "Name the property whose values count"),
         ({"type": "text"}, "What you keep is a number; choose that."),
+        ({"key": ""}, "Give it a key, such as total_spent."),
         ({"key": "Total Spent"}, "Use small letters, digits and _"),
         ({"event": ""}, "Choose what happened."),
         ({"measure": "last", "of": "", "type": "number"}, "What you keep is a date; choose that."),
@@ -75,6 +76,11 @@ def test_what_cannot_be_kept_is_refused_in_a_sentence(marketer, changes, said):
     response = marketer.post(ADD, SPENT | changes)
     assert response.status_code == 200 and said in text(response)
     assert not ComputedAttribute.objects.exists()
+
+
+def test_the_key_that_the_page_proposes_is_taken(marketer):
+    assert marketer.post(ADD, SPENT | {"label": "big orders", "key": "big-orders"}).status_code == 302
+    assert ComputedAttribute.objects.get().key == "big_orders"
 
 
 def test_an_edit_of_the_events_works_the_past_out_again_and_one_of_the_name_does_not(marketer):
