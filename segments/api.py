@@ -165,6 +165,7 @@ class SegmentView(APIView):
     @transaction.atomic
     def patch(self, request: Request, segment: int) -> Response:
         wanted = SegmentEdited.read(request)
+        defining.one_at_a_time()
         edited = found(segment, Segment.objects.select_for_update(no_key=True))
         if "condition" in wanted and edited.is_dynamic:
             wanted["condition"] = _typed(wanted["condition"])  # what is saved is typed: the same is no edit
@@ -182,6 +183,7 @@ class SegmentView(APIView):
     )
     @transaction.atomic
     def delete(self, request: Request, segment: int) -> Response:
+        defining.one_at_a_time()
         going = found(segment, Segment.objects.select_for_update())
         try:
             defining.delete(going)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from lib.registry import Registry
 from segments import conditions, refreshing
@@ -51,12 +51,26 @@ def _circle(segment: Segment, reads: set[str]) -> list[str]:
     return []
 
 
+# No other part of the program uses this number.
+_LOCK = "SELECT pg_advisory_xact_lock(7304)"
+
+
+def one_at_a_time() -> None:
+    """Rules may name other segments: two edits at once could make a circle, or name what is just being deleted.
+
+    For this transaction; before the row of a segment is locked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)
+
+
 @transaction.atomic
 def save(segment: Segment, user, now: datetime) -> Segment:
     """Save a new or edited segment; where its condition changed, everybody is asked again in the background.
 
     Raises Refused. What the edit does to people is a matter of the definition and starts no campaign.
     """
+    one_at_a_time()
     if found := problems(segment, segment.condition) if segment.is_dynamic else []:
         raise Refused(found[0].sentence, found)
     before = Segment.objects.select_for_update(no_key=True).filter(pk=segment.pk).first() if segment.pk else None
@@ -82,7 +96,10 @@ def refresh(segment: Segment, user, now: datetime) -> None:
     """Ask everybody again by the rules as they are, also where they could not be evaluated before. Raises Refused."""
     if found := problems(segment, segment.condition):
         raise Refused(found[0].sentence, found)
-    segment = Segment.objects.dynamic().select_for_update(no_key=True).get(pk=segment.pk)
+    found_again = Segment.objects.dynamic().select_for_update(no_key=True).filter(pk=segment.pk).first()
+    if found_again is None:
+        raise Refused(f"“{segment}” was deleted just now; there is nothing to refresh.")
+    segment = found_again
     if segment.fault:
         _work_out(segment, now)
         segment.save(update_fields=WORKED_OUT)
@@ -124,6 +141,7 @@ def uses(segment: Segment) -> list[tuple[str, str]]:
 @transaction.atomic
 def delete(segment: Segment) -> None:
     """Delete a segment that nothing uses; raises Refused with the list."""
+    one_at_a_time()
     if found := uses(segment):
         raise Refused(f"“{segment}” is used by {', '.join(what for what, _ in found)}; remove it there first.")
     segment.delete()

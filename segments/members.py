@@ -41,6 +41,10 @@ WITH moved AS (
 {_AFTER}"""
 
 
+# Contacts before anything else, by their ids: else two changes of the same people could wait for each other.
+_HOLD = "SELECT FROM contacts_contact WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+
+
 class NotStatic(ValueError):
     """People come to a dynamic segment by its rules; the text says so."""
 
@@ -79,6 +83,7 @@ def _write(statement: str, segment: Segment, contact_ids, now: datetime, cause: 
         "cause": cause, "by": by.pk if by else None, "triggers": cause not in membership.SILENT,
     }  # fmt: skip
     with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [values["contacts"]])
         cursor.execute(statement, values)
         moved = [Moved(*row) for row in cursor.fetchall()]
     membership.tell(moved, Occasion(now, cause, hops=dict.fromkeys(contact_ids, hops) if hops else {}))
