@@ -25,22 +25,32 @@ EVENTS_AT_ONCE = 1000
 # What nobody did: it shows in the history, and starts nothing.
 SILENT = {Cause.MERGED, Cause.IMPORT}
 
+# Written so that stale statistics do no harm: who was asked and who is inside are grouped instead of joined, and a
+# membership is looked up by its key (LATERAL with LIMIT; ids told twice), where else all of the site's would be read.
+# What nobody needs to hear of is not returned.
 _MOVE = """
 WITH asked AS MATERIALIZED ({asked}), inside AS MATERIALIZED ({inside}),
+known AS MATERIALIZED (
+    SELECT a.*, m.id AS membership_id FROM (
+        SELECT segment_id, contact_id, max(cause) AS cause, bool_or(fits) AS fits FROM (
+            SELECT segment_id, contact_id, cause, false AS fits FROM asked
+            UNION ALL SELECT segment_id, contact_id, NULL, true FROM inside
+        ) AS said GROUP BY segment_id, contact_id
+    ) AS a LEFT JOIN LATERAL (
+        SELECT id FROM segments_membership m
+        WHERE m.segment_id = a.segment_id AND m.contact_id = a.contact_id AND m.left_at IS NULL LIMIT 1
+    ) AS m ON true
+),
 entered AS (
     INSERT INTO segments_membership (segment_id, contact_id, entered_at, entered_by, left_by)
-    SELECT a.segment_id, a.contact_id, %s, a.cause, '' FROM asked a JOIN inside i USING (segment_id, contact_id)
-    WHERE NOT EXISTS (
-        SELECT FROM segments_membership m
-        WHERE m.segment_id = a.segment_id AND m.contact_id = a.contact_id AND m.left_at IS NULL
-    )
-    ORDER BY a.segment_id, a.contact_id
+    SELECT segment_id, contact_id, %s, cause, '' FROM known WHERE fits AND membership_id IS NULL
+    ORDER BY segment_id, contact_id
     ON CONFLICT (segment_id, contact_id) WHERE left_at IS NULL DO NOTHING
     RETURNING id, segment_id, contact_id, entered_by AS cause
 ), gone AS (
-    UPDATE segments_membership m SET left_at = %s, left_by = a.cause FROM asked a
-    WHERE m.segment_id = a.segment_id AND m.contact_id = a.contact_id AND m.left_at IS NULL
-        AND NOT EXISTS (SELECT FROM inside i WHERE i.segment_id = a.segment_id AND i.contact_id = a.contact_id)
+    UPDATE segments_membership m SET left_at = %s, left_by = k.cause FROM known k
+    WHERE m.id = k.membership_id AND NOT k.fits AND m.left_at IS NULL
+        AND m.id = ANY(ARRAY(SELECT membership_id FROM known WHERE NOT fits AND membership_id IS NOT NULL))
     RETURNING m.id, m.segment_id, m.contact_id, m.left_by AS cause
 ), moved AS (
     SELECT true AS entered, * FROM entered UNION ALL SELECT false, * FROM gone
@@ -49,7 +59,8 @@ entered AS (
     SELECT segment_id, %s, count(*) FILTER (WHERE entered), count(*) FILTER (WHERE NOT entered)
     FROM moved GROUP BY segment_id
 )
-SELECT entered, segment_id, contact_id, id, cause FROM moved ORDER BY segment_id, id
+SELECT entered, segment_id, contact_id, id, cause FROM moved
+WHERE cause <> 'definition' OR segment_id = ANY(%s::bigint[]) ORDER BY segment_id, id
 """
 
 _HOLD = "SELECT pg_advisory_xact_lock(%s, lane) FROM unnest(%s::int[]) AS lane"
@@ -89,9 +100,10 @@ def settle(touched: Mapping[int, Collection[int]], occasion: Occasion) -> list[M
     segments = list(Segment.objects.evaluated())
     asked = {pk: set(ids) for pk, ids in touched.items() if ids}
     found: list[Moved] = []
+    read = {token for segment in segments for token in segment.reads}
     for level in levels(segments):
         here = {segment: asked[segment.pk] for segment in level if asked.get(segment.pk)}
-        news = _move(here, occasion) if here else []
+        news = _move(here, occasion, read) if here else []
         _note(news, asked, segments)
         found += news
     tell(found, occasion)
@@ -132,8 +144,11 @@ def inside(segment: Segment, now: datetime, only: Collection[int] | None = None)
     return rows.filter(conditions.compiled(segment.condition, "contact", moment, only=only))
 
 
-def _move(asked: Mapping[Segment, Collection[int]], occasion: Occasion) -> list[Moved]:
-    """One statement for these segments; a segment whose condition cannot be evaluated any more is put aside."""
+def _move(asked: Mapping[Segment, Collection[int]], occasion: Occasion, read: Collection[str]) -> list[Moved]:
+    """One statement for these segments; a segment whose condition cannot be evaluated any more is put aside.
+
+    Those moved by an edit of the rules come back only where another segment reads theirs.
+    """
     askings, answers, parameters, questions = [], [], list[Any](), list[Any]()
     for segment, ids in asked.items():
         try:
@@ -155,7 +170,8 @@ def _move(asked: Mapping[Segment, Collection[int]], occasion: Occasion) -> list[
     statement = _MOVE.format(asked=" UNION ALL ".join(askings), inside=" UNION ALL ".join(answers))
     now = occasion.now
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, *questions, now, now, now.date()])
+        heard = array(segment.pk for segment in asked if f"segment:{segment.pk}" in read)
+        cursor.execute(statement, [*parameters, *questions, now, now, now.date(), heard])
         return [Moved(*row) for row in cursor.fetchall()]
 
 
