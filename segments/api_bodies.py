@@ -9,6 +9,7 @@ from ops.api import Body
 from ops.models import Job
 from segments import conditions
 from segments.api_people import MissingShown, PeopleWritten
+from segments.explaining import Node
 from segments.models import Membership, Segment
 
 CONDITION = {"all": [{"field": "contact.plan", "op": "is", "value": "pro"}, {"field": "contact.tags", "op": "is set"}]}
@@ -196,9 +197,13 @@ class StayShown(serializers.Serializer):
     cause = serializers.CharField(help_text="What let them in; empty: never was in it.")
     until = serializers.DateTimeField(allow_null=True, help_text="When they left, if they did.")
     left_because = serializers.CharField(help_text="What let them out; empty: they are in, or never were.")
+    why = serializers.JSONField(
+        allow_null=True,
+        help_text="The rules as they stand now, each part true or false with what it saw; null: a list has none.",
+    )
 
 
-def stay_shown(contact_id: int, stay: Membership | None) -> dict[str, Any]:
+def stay_shown(contact_id: int, stay: Membership | None, why: Node | None) -> dict[str, Any]:
     return {
         "contact": contact_id,
         "is_in": stay is not None and stay.left_at is None,
@@ -206,6 +211,7 @@ def stay_shown(contact_id: int, stay: Membership | None) -> dict[str, Any]:
         "cause": stay.entered_by if stay else "",
         "until": stay.left_at if stay else None,
         "left_because": stay.left_by if stay else "",
+        "why": why.as_json() if why else None,
     }
 
 

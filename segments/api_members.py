@@ -15,7 +15,7 @@ from contacts.api import WHO
 from contacts.api import found as contact_named
 from lib import clock
 from ops.api import FAULTS, NOT_FOUND, PAGING, bad_input, moment, page, page_of, text
-from segments import members
+from segments import conditions, members
 from segments.api import READ, WHICH, WRITE, found
 from segments.api_bodies import (
     MEMBER,
@@ -28,6 +28,7 @@ from segments.api_bodies import (
 )
 from segments.api_faults import NO_SEGMENT
 from segments.api_people import PeopleWritten, named
+from segments.explaining import Node, explain
 from segments.models import Membership, Segment
 
 API = Membership.Cause.API
@@ -41,6 +42,7 @@ STAY = {
     "cause": "change",
     "until": None,
     "left_because": "",
+    "why": {"sentence": "their plan is “pro”", "holds": True, "seen": "pro"},
 }
 
 
@@ -155,7 +157,10 @@ class MemberView(APIView):
     @extend_schema(
         operation_id="segments_member",
         summary="Ask whether a contact is in a segment",
-        description="Since when and why; and of one who left: until when. 404 where there is no such contact.",
+        description=(
+            "Since when and by what, and the rules part by part with the values they saw; and of one who left: until "
+            "when. 404 where there is no such contact."
+        ),
         parameters=[WHICH, WHO],
         responses={200: StayShown, **FAULTS, **NOT_FOUND},
         examples=[OpenApiExample("In it", STAY, response_only=True)],
@@ -166,4 +171,14 @@ class MemberView(APIView):
         # The open one first: it began last, but stays of a merged contact may have been longer.
         stay = stays.current().first() or stays.order_by("-left_at", "-pk").first()
         _note_use(which)
-        return Response(stay_shown(contact_id, stay))
+        return Response(stay_shown(contact_id, stay, _why(which, contact_id)))
+
+
+def _why(segment: Segment, contact_id: int) -> Node | None:
+    """As things stand now: the next look may come a moment later than what was written."""
+    if not segment.is_dynamic:
+        return None
+    try:
+        return explain(segment.condition, contact_id, clock.now())
+    except conditions.InvalidCondition:
+        return None  # the segment itself says what is wrong

@@ -22,8 +22,9 @@ from segments.models import Candidate, Segment
 KIND = "segments.refresh"
 AT_ONCE = 5_000
 
-# Statistics may be stale, as after a large import: a nested loop then takes a hundred times as long.
-_NO_LOOPS = "SET LOCAL enable_nestloop = off"
+# Statistics may be stale, as after a large import: a nested loop then takes a hundred times as long. So do behaviour
+# rules joined by “or” where what they found does not fit into memory.
+_FOR_EVERYBODY = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '128MB'; SET LOCAL jit = off"
 
 _COMPARE = """
 INSERT INTO segments_candidate (segment_id, contact_id, revision)
@@ -91,7 +92,7 @@ def _compare(segment: Segment, now: datetime) -> int:
     sql, values = rows.query.sql_with_params()
     began = time.monotonic()
     with work.abroad(), connection.cursor() as cursor:
-        cursor.execute(_NO_LOOPS)
+        cursor.execute(_FOR_EVERYBODY)
         cursor.execute("DELETE FROM segments_candidate WHERE segment_id = %s", [segment.pk])
         cursor.execute(_COMPARE.format(inside=sql), [segment.pk, segment.revision, *values, segment.pk])
         found = cursor.rowcount

@@ -258,8 +258,10 @@ def test_is_this_contact_in(api, pro, pros, free):
         and stay["since"]
         and (stay["cause"], stay["until"], stay["left_because"]) == ("definition", None, "")
     )
+    assert stay["why"] == {"sentence": "their plan is “pro”", "holds": True, "seen": "pro"}
     never = {"contact": free, "is_in": False, "since": None, "cause": "", "until": None, "left_because": ""}
-    assert api.get(f"{path}{free}/").json() == never
+    seen = {"sentence": "their plan is “pro”", "holds": False, "seen": "free"}
+    assert api.get(f"{path}{free}/").json() == never | {"why": seen}
     writing.set_attributes([pros[0]], {"plan": "free"}, clock.now())
     settle()
     left = api.get(f"{path}{pros[0]}/").json()
