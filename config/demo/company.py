@@ -15,8 +15,11 @@ from contacts.models import Topic
 from events import recording
 from events.items import Item
 from ops.models import SiteSettings, Source
+from segments import defining
+from segments.starters import BY_KEY, segment_of, usual
 
 SOURCE = "Leaf & Lumen shop"
+SEGMENTS = ["active", "high_value", "first_time_buyers", "cart_abandoners"]
 CUSTOMERS = 120
 PRODUCTS = [
     ("Monstera deliciosa", 34.0),
@@ -98,7 +101,14 @@ def load(now: datetime) -> bool:
     _thank_you(now)
     _cart(now)
     recording.record(source, list(history(now)), now, triggers=False)
+    _segments(now)
     return True
+
+
+def _segments(now: datetime) -> None:
+    """Some of the ready-made ones: who is in them is worked out as soon as the worker is up."""
+    for key in SEGMENTS:
+        defining.save(segment_of(BY_KEY[key], usual()), None, now)
 
 
 def _settings() -> None:
