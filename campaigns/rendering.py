@@ -69,7 +69,9 @@ def read_computed(contacts: Iterable[Contact]) -> None:
 
 
 def reads_computed(template: EmailTemplate) -> bool:
-    return any(one.path.startswith("contact.computed") for one in compiled(template).variables)
+    # Of one that cannot be read the others of its batch must not suffer: its own turn to be written says what is wrong.
+    variables = template.compiled.get("variables", [])
+    return any(one["path"].startswith("contact.computed") for one in variables)
 
 
 def url(purpose: str, path: str, message: Message) -> str:
