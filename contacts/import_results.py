@@ -17,7 +17,8 @@ from contacts.models import Topic
 TAKEN = (NEW, UPDATED, UNCHANGED, FOUND)
 PROBLEMS = (LEFT, MISSING, SUPERSEDED, REFUSED)
 COLOURS = {NEW: "success", FOUND: "success", UPDATED: "info", REFUSED: "danger", MISSING: "warning", LEFT: "warning"}
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
+# A spreadsheet takes a cell that begins so for a formula, also after spaces.
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001  the wide ones, too
 _fates = msgspec.json.Decoder(list[Fate])
 
 
@@ -76,7 +77,7 @@ def as_csv(whole: Import, only_problems: bool) -> Iterator[str]:
 
 def _line(cells: list[str]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerow([f"'{cell}" if cell.startswith(DANGEROUS) else cell for cell in cells])
+    csv.writer(text).writerow([f"'{cell}" if cell.lstrip(" ").startswith(DANGEROUS) else cell for cell in cells])
     return text.getvalue().replace("\x00", "")
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from segments.values import TYPES, Moment, Type, Unreadable, read_number, read_t
 
 MAX_VALUES, MAX_PATTERN, MAX_COUNT = 10_000, 200, 1_000_000
 MAX_SPAN = timedelta(days=36_525)
+PATTERNS_SECONDS = 1
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Parts = dict[str, Combinable]
 
@@ -131,9 +133,21 @@ def _pattern(value: Any, type_: Type, scope: Scope) -> Parts:
         raise Unreadable(f"The pattern is too long; use at most {MAX_PATTERN} characters.")
     if re.search(r"\\[1-9]", pattern):
         raise Unreadable("The pattern refers back to a group (\\1); that can take for ever, so write it out.")
-    if scope.asks_database and not _is_pattern(pattern):
+    if scope.asks_database and not _is_known_pattern(pattern, scope.memo):
         raise Unreadable(f"{quoted(pattern)} is not a valid pattern; check its brackets and repetitions.")
     return {"pattern": Value(pattern)}
+
+
+def _is_known_pattern(pattern: str, memo: dict[str, Any]) -> bool:
+    """Each is tried once a condition; all of them have a second together, as somebody waits for the answer."""
+    tried, spent = memo.setdefault("patterns", {}), memo.get("patterns_took", 0.0)
+    if pattern not in tried:
+        if spent > PATTERNS_SECONDS:
+            raise Unreadable("The patterns of this condition are too many or too complicated; make them simpler.")
+        began = time.monotonic()
+        tried[pattern] = _is_pattern(pattern)
+        memo["patterns_took"] = spent + time.monotonic() - began
+    return tried[pattern]
 
 
 def _is_pattern(pattern: str) -> bool:

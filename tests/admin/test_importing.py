@@ -74,7 +74,7 @@ def test_from_the_file_to_the_people(boss):
 
 
 def test_the_file_of_results_names_each_row_and_is_fit_for_a_spreadsheet(boss):
-    content = PEOPLE + b"+1-555,=1+1@evil.example,x,1\n"
+    content = PEOPLE + b"+1-555,=1+1@evil.example,x,1\n" + "＝1+1,,x,1\n".encode()
     whole = brought(boss, content, **{"type-3": "number"})
     boss.post(url("start", whole.pk))
     work(clock.now())
@@ -87,6 +87,7 @@ def test_the_file_of_results_names_each_row_and_is_fit_for_a_spreadsheet(boss):
         ["3", "2", "new", "“visits” cannot be read as a number such as 1,234.56. (many)"],
         ["4", "", "refused", "The row has neither an id nor an e-mail; write one."],
         ["5", "'+1-555", "new", ""],
+        ["6", "'＝1+1", "new", ""],
     ]
     problems = boss.get(url("result", whole.pk), {"only": "problems"}).getvalue().decode("utf-8-sig")
     assert [row[0] for row in csv.reader(io.StringIO(problems))] == ["line", "3", "4"]

@@ -2,6 +2,7 @@
 """Trees: groups, subjects, sentences, and everything that somebody may hand in instead of one."""
 
 import json
+import time
 
 import pytest
 from django.db.models import BooleanField, Case, Value, When
@@ -211,6 +212,12 @@ class TestProblems:
         assert problem.path == path
         assert part in problem.sentence
         assert len(problem.sentence) < 200
+
+    def test_patterns_that_take_long_do_not_keep_somebody_waiting(self):
+        slow = [leaf("matches", f"(((a|b)*){{1,20}}){{1,{20 + number}}}z") for number in range(20)]
+        began = time.monotonic()
+        problems = validate({"any": slow}, "contact")
+        assert "make them simpler" in problems[-1].sentence and time.monotonic() - began < 5
 
     def test_depth_has_a_limit_of_twenty_and_no_bottom(self):
         tree = PRO
