@@ -68,7 +68,7 @@ class KeyField(forms.CharField):
     """A key, which the page proposes from the name with “-” between the words."""
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("-", "_")
+        return (super().to_python(value) or "").replace("-", "_")
 
 
 class ComputedForm(forms.ModelForm):
