@@ -5,11 +5,17 @@ from collections.abc import Collection
 from django.db import connection
 from django.urls import reverse
 
-# Conditions and steps name a segment by its id under the key “segment”, however deep.
+# Conditions and steps name a segment by its id under the key “segment”, however deep; a filter of “enters a segment”
+# compares the event's property with it.
 _NAMED = """
 SELECT DISTINCT (named #>> '{}')::bigint AS segment, c.id, c.name
 FROM campaigns_campaign c LEFT JOIN campaigns_version v ON v.id = c.live_id,
     jsonb_path_query(jsonb_build_array(c.draft, v.document), '$.**.segment ? (@.type() == "number")') AS named
+WHERE c.state <> 'archived' AND named = ANY(%s::jsonb[])
+UNION
+SELECT DISTINCT (named #>> '{}')::bigint, c.id, c.name
+FROM campaigns_campaign c LEFT JOIN campaigns_version v ON v.id = c.live_id,
+    jsonb_path_query(jsonb_build_array(c.draft, v.document), '$.** ? (@.field == "event.segment").value[*]') AS named
 WHERE c.state <> 'archived' AND named = ANY(%s::jsonb[])
 UNION
 SELECT r.key::bigint, c.id, c.name
@@ -23,7 +29,7 @@ def places(ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
     """By segment: (the campaign in words, the address of its page); archived ones do not count."""
     keys = [str(pk) for pk in ids]
     with connection.cursor() as cursor:
-        cursor.execute(_NAMED, [keys, keys])
+        cursor.execute(_NAMED, [keys, keys, keys])
         rows = cursor.fetchall()
     found: dict[int, list[tuple[str, str]]] = {}
     for segment, campaign, name in rows:

@@ -16,6 +16,7 @@ from segments.entries import CONTACT, EVENT, GROUPS, Choice, Entry
 from segments.fields import registered_for
 from segments.leaves import LEAVES, SUBJECTS, Subject
 from segments.models import Segment
+from segments.segment_leaf import MOVES
 from segments.values import TYPES
 
 Source = Callable[[Subject], Iterable[Entry]]
@@ -39,16 +40,23 @@ def catalogue(subject: str, event_type: str | None = None) -> list[Entry]:
 
 def properties(event_type: str | None) -> tuple[Entry, ...]:
     """The event.* fields of an event type: its registered properties in their order, then those that its events had."""
-    return _properties(event_type, known.properties()) if event_type else ()
+    return _properties(event_type, known.properties(), _named()) if event_type else ()
 
 
-def _properties(event_type: str, sent: dict[str, list[Entry]]) -> tuple[Entry, ...]:
+def _named() -> tuple[Choice, ...]:
+    """The segments by name, for the property by which people enter and leave them."""
+    return tuple(Choice(pk, name) for pk, name in Segment.objects.values_list("pk", "name"))
+
+
+def _properties(event_type: str, sent: dict[str, list[Entry]], segments: tuple[Choice, ...]) -> tuple[Entry, ...]:
     registered, held = event_types.get(event_type), {entry.key: entry for entry in sent.get(event_type, [])}
     found = []
     for name, kind in (registered.properties if registered else {}).items():
         entry = Entry("field", f"event.{name}", name.replace("_", " "), EVENT, kind if kind in TYPES else "")
         if known_one := held.pop(entry.key, None):
             entry = replace(entry, values=known_one.values, share=known_one.share)
+        if event_type in MOVES and name == "segment":
+            entry = replace(entry, values=segments)
         found.append(entry)
     return (*found, *held.values())
 
@@ -60,11 +68,11 @@ def _fields(subject: Subject) -> Iterator[Entry]:
 
 
 def _events(subject: Subject) -> Iterator[Entry]:
-    sent, rows = known.properties(), EventTypeRow.objects.values_list("key", "label")
+    sent, segments, rows = known.properties(), _named(), EventTypeRow.objects.values_list("key", "label")
     named = {kind.key: kind.label for kind in event_types.registry}
     named |= {key: label or key for key, label in rows if key not in named}
     for key, label in named.items():
-        yield Entry("event", key, label, "Events", properties=_properties(key, sent))
+        yield Entry("event", key, label, "Events", properties=_properties(key, sent, segments))
 
 
 def _sequences(subject: Subject) -> Iterator[Entry]:

@@ -13,11 +13,19 @@ from segments.fields import AnyField, Comparison, JsonField, UnknownField, found
 from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted, superfluous
 from segments.operands import CALENDAR_DAYS, NOTHING, Parts, read_span
 from segments.operators import Operator, operator_named
+from segments.segment_leaf import MOVES, names
 from segments.sql import Sql, complement, joined
 from segments.values import TYPES, Type, Unreadable, guessed
 
 FEW_DAYS = timedelta(days=7)
 ZONES = timedelta(days=2)  # by which a day that is written may lie beside that of the moment
+
+
+def _names(value: Any, scope: Scope) -> Any:
+    """Segments by name instead of id."""
+    if isinstance(value, list):
+        return [_names(one, scope) for one in value]
+    return names(scope).get(value, value) if isinstance(value, int) else value
 
 
 class FieldLeaf(LeafKind):
@@ -54,8 +62,10 @@ class FieldLeaf(LeafKind):
 
     def sentence(self, leaf: dict[str, Any], scope: Scope) -> str:
         field, operator = found(leaf["field"], scope), _operator(leaf)
-        type_ = _type(leaf, field)
-        words = operator.takes.words(leaf.get("value"), type_)
+        value, type_ = leaf.get("value"), _type(leaf, field)
+        if leaf["field"] == "event.segment" and scope.event_type in MOVES and operator.takes.key in ("one", "many"):
+            value, type_ = _names(value, scope), TYPES["text"]
+        words = operator.takes.words(value, type_)
         return f"{field.label} {operator.phrase_for(type_.key).format(words)}"
 
     def paths(self, leaf: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from segments.models import Membership, Segment
 from segments.sql import some
 
 HIGHEST = 2**63 - 1
+MOVES = ("segment.entered", "segment.left")  # events whose property “segment” is the id of one
 
 
 class SegmentLeaf(LeafKind):
@@ -23,7 +24,7 @@ class SegmentLeaf(LeafKind):
         number, place = leaf["segment"], joined_path(path, "segment")
         if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= HIGHEST:
             yield Problem(place, "Choose a segment.")
-        elif scope.asks_database and number not in _names(scope):
+        elif scope.asks_database and number not in names(scope):
             yield Problem(place, f"There is no segment {number} any more; choose another one.")
         yield from superfluous(leaf, {"segment"}, path)
 
@@ -31,7 +32,7 @@ class SegmentLeaf(LeafKind):
         return some(_stays(leaf, scope))
 
     def sentence(self, leaf: dict[str, Any], scope: Scope) -> str:
-        name = _names(scope).get(leaf["segment"])
+        name = names(scope).get(leaf["segment"])
         return f"they are in the segment {quoted(name)}" if name else "they are in a segment that was deleted"
 
     def paths(self, leaf: dict[str, Any]) -> list[str]:
@@ -47,7 +48,7 @@ class SegmentLeaf(LeafKind):
         return f"in it since {in_plain_words(value)}" if value else "not in it"
 
     def vanished(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
-        if leaf["segment"] not in _names(scope):
+        if leaf["segment"] not in names(scope):
             yield f"The segment {leaf['segment']} was deleted; nobody is in it."
 
 
@@ -56,7 +57,8 @@ def _stays(leaf: dict[str, Any], scope: Scope):
     return theirs.filter(segment=leaf["segment"])
 
 
-def _names(scope: Scope) -> dict[int, str]:
+def names(scope: Scope) -> dict[int, str]:
+    """The segments by their ids, looked up once for the whole tree."""
     if "segments" not in scope.memo:
         scope.memo["segments"] = dict(Segment.objects.values_list("pk", "name"))
     return scope.memo["segments"]

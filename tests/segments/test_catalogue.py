@@ -3,8 +3,10 @@
 import pytest
 
 from segments.catalogue import catalogue, properties
-from segments.entries import EVENT, GROUPS
+from segments.conditions import sentence
+from segments.entries import EVENT, GROUPS, Choice
 from segments.leaves import LEAVES
+from segments.models import Segment
 from tests.factories import TopicFactory
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +27,18 @@ def test_properties_come_with_their_types():
     types = {entry.key: entry.type for entry in properties("order.completed")}
     assert types["event.total"] == "number" and types["event.products"] == "list"
     assert properties("never.heard_of") == properties(None) == ()
+
+
+def test_the_segment_that_people_enter_is_chosen_and_said_by_its_name():
+    segment = Segment.objects.create(name="Loyal", kind="static")
+    offered = {entry.key: entry.values for entry in properties("segment.entered")}
+    assert offered["event.segment"] == (Choice(segment.pk, "Loyal"),)
+    tree = {"field": "event.segment", "op": "is", "value": segment.pk}
+    assert sentence(tree, "event", "segment.entered") == "the event’s segment is “Loyal”"
+    assert sentence(tree | {"op": "any of", "value": [segment.pk, 0]}, "event", "segment.left").endswith(
+        "“Loyal” or “0”"
+    )
+    assert sentence(tree, "event", "order.completed") == f"the event’s segment is {segment.pk}"
 
 
 def test_every_entry_stands_in_a_group_and_is_a_leaf_that_exists():

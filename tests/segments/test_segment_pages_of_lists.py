@@ -299,6 +299,18 @@ def test_a_campaign_that_names_the_segment_is_a_use_until_it_is_archived(client,
     assert defining.uses(guests) == []
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_campaign_that_entering_the_segment_starts_is_a_use(guests, several):
+    campaign = CampaignFactory(active=False)
+    compared = {"op": "any of", "value": [0, guests.pk]} if several else {"op": "is", "value": guests.pk}
+    campaign.draft["trigger"] = {
+        "event": "segment.entered",
+        "filter": {"all": [{"field": "event.segment", **compared}]},
+    }
+    campaign.save()
+    assert [what for what, _ in defining.uses(guests)] == [f"the campaign “{campaign}”"]
+
+
 def test_what_a_live_version_names_counts_though_the_draft_does_not(guests):
     campaign = CampaignFactory()
     document = json.loads(json.dumps(campaign.live.document)) | {"audience": {"segment": guests.pk}}

@@ -45,8 +45,16 @@ function one(row, leaf, { type, values, set, part = "value", label = "Value" }) 
     const said = { true: true, yes: true, 1: true, false: false, no: false, 0: false }[value];
     return [select(row, { part, label, value: said === undefined ? leaf.value ?? "" : String(said), options, set })];
   }
+  if (areNamed(values, type)) {
+    const names = values.map((choice) => [choice.value, choice.label]);
+    return [select(row, { part, label, value: leaf.value ?? "", options: leaf.value ? names : [["", "choose…"], ...names], set })];
+  }
   return text(row, { part, label, value: leaf.value, set, kind: type, values, read: readers[type] });
 }
+
+// Ids with a name of their own, as segments have: nobody types those.
+const areNamed = (values, type) =>
+  type === "number" && values.length > 0 && values.every(({ value, label }) => label && label !== shown(value));
 
 function pair(row, leaf, { type, set }) {
   const both = Array.isArray(leaf.value) ? [leaf.value[0] ?? "", leaf.value[1] ?? ""] : ["", ""];
