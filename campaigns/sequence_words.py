@@ -22,10 +22,10 @@ def readable(campaign: Campaign) -> Document:
         return Document(name=campaign.name)
 
 
-def in_words(tree: dict, subject: str) -> str:
+def in_words(tree: dict, subject: str, event_type: str | None = None) -> str:
     """A condition in words, also one that was written before its fields changed."""
     try:
-        return conditions.sentence(tree, subject)
+        return conditions.sentence(tree, subject, event_type)
     except conditions.InvalidCondition:
         return "a condition holds that can no longer be read"
 
@@ -33,7 +33,7 @@ def in_words(tree: dict, subject: str) -> str:
 def trigger_in_words(trigger: Trigger) -> str:
     """“When somebody abandons a cart, but only if …”."""
     deed = (event_types.find(trigger.event).triggers or f"does “{trigger.event}”") if trigger.event else "…"
-    condition = f", but only if {in_words(trigger.filter, 'event')}" if trigger.filter else ""
+    condition = f", but only if {in_words(trigger.filter, 'event', trigger.event)}" if trigger.filter else ""
     return f"When somebody {deed}{condition}."
 
 

@@ -9,7 +9,9 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils.html import escape
 
+from campaigns.document import Trigger
 from campaigns.models import Campaign
+from campaigns.sequence_words import trigger_in_words
 from contacts import writing
 from events.models import Event
 from lib import clock
@@ -309,6 +311,7 @@ def test_a_campaign_that_entering_the_segment_starts_is_a_use(guests, several):
     }
     campaign.save()
     assert [what for what, _ in defining.uses(guests)] == [f"the campaign “{campaign}”"]
+    assert f"“{guests}”" in trigger_in_words(Trigger(**campaign.draft["trigger"]))
 
 
 def test_what_a_live_version_names_counts_though_the_draft_does_not(guests):
