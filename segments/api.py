@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from lib import clock
 from lib.parsers import DeepJSONParser
 from ops.api import FAULTS, PAGING, bad_input, page, page_of, text
+from ops.authentication import count
 from segments import conditions, defining, trying
 from segments.api_bodies import (
     CONDITION,
@@ -34,6 +35,7 @@ from segments.models import Segment
 READ, WRITE = "segments:read", "segments:write"
 WHICH = OpenApiParameter("segment", OpenApiTypes.INT, OpenApiParameter.PATH, description="Id of the segment.")
 SECONDS = 10
+PER_MINUTE = 120  # trials: each may take all of these seconds
 
 
 def found(pk: int, rows=None) -> Segment:
@@ -235,6 +237,9 @@ class EvaluateView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
+        left, used = count(f"evaluate:{request.auth.pk}", 60)
+        if used > PER_MINUTE:
+            raise exceptions.Throttled(left)
         body, now = Question.read(request), clock.now()
         tree = body["condition"]
         if problems := conditions.validate(tree, "contact"):

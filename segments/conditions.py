@@ -5,7 +5,7 @@ A tree is {"all": […]}, {"any": […]}, {"not": {…}} or a leaf; nothing, {} 
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -20,6 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 MAX_DEPTH, MAX_NODES, MAX_PROBLEMS = 20, 1_000, 50
+MAX_DEAR, MAX_FILTERS = 50, 100  # leaves that read events; parts of the filter of one of them
 GROUPS = {"all": "AND", "any": "OR", "not": ""}
 DENIAL = "it is not true that "
 CONTACT = F("pk")  # the contact's own key, where contacts are asked
@@ -115,7 +116,7 @@ def typed(tree: Tree, subject: str, event_type: str | None = None) -> Tree:
 
 
 def problems_of(tree: object, path: str, scope: Scope) -> Iterator[Problem]:
-    return _problems(tree, path, 1, scope, iter(range(MAX_NODES)))
+    return _problems(tree, path, 1, scope, iter(range(MAX_FILTERS)), MAX_FILTERS)
 
 
 def expression_of(tree: Tree, scope: Scope) -> Combinable:
@@ -138,12 +139,24 @@ def is_empty(tree: object) -> bool:
 
 
 def _checked(tree: object, scope: Scope) -> list[Problem]:
-    return list(islice(_problems(tree, "", 1, scope, iter(range(MAX_NODES))), MAX_PROBLEMS))
+    return list(islice(chain(_dear(tree), _problems(tree, "", 1, scope, iter(range(MAX_NODES)))), MAX_PROBLEMS))
 
 
-def _problems(node: Any, path: str, depth: int, scope: Scope, places: Iterator[int]) -> Iterator[Problem]:
+def _dear(tree: object) -> Iterator[Problem]:
+    """Each look into the events costs what a hundred comparisons cost, and is paid again with every write."""
+    asked = sum(LEAVES[_key(leaf)].reads_events for leaf in islice(_leaves(tree), MAX_NODES))
+    if asked > MAX_DEAR:
+        sentence = (
+            f"It asks in {asked:,} places what people did; make segments of some of them, {MAX_DEAR} are the most."
+        )
+        yield Problem("", sentence)
+
+
+def _problems(
+    node: Any, path: str, depth: int, scope: Scope, places: Iterator[int], most: int = MAX_NODES
+) -> Iterator[Problem]:
     if next(places, None) is None:
-        yield Problem(path, f"The condition has more than {MAX_NODES:,} parts; split it up.")
+        yield Problem(path, f"The condition has more than {most:,} parts; split it up.")
     elif is_empty(node):
         return
     elif not isinstance(node, dict):
@@ -155,21 +168,23 @@ def _problems(node: Any, path: str, depth: int, scope: Scope, places: Iterator[i
     elif depth > MAX_DEPTH:
         yield Problem(path, f"The condition is nested more than {MAX_DEPTH} levels deep; make it flatter.")
     else:
-        yield from _group_problems(node, path, depth, scope, places)
+        yield from _group_problems(node, path, depth, scope, places, most)
 
 
-def _group_problems(node: dict, path: str, depth: int, scope: Scope, places: Iterator[int]) -> Iterator[Problem]:
+def _group_problems(
+    node: dict, path: str, depth: int, scope: Scope, places: Iterator[int], most: int
+) -> Iterator[Problem]:
     word, content = next(iter(node.items()))
     here = joined_path(path, word)
     if word == "not":
-        yield from _problems(content, here, depth + 1, scope, places)
+        yield from _problems(content, here, depth + 1, scope, places, most)
     elif not isinstance(content, list):
         yield Problem(here, f"“{word}” needs a list of conditions.")
     elif not content and word == "any":
         yield Problem(here, "“any” holds no condition, so nobody would match; add one or remove the group.")
     else:
         for number, child in enumerate(content):
-            yield from _problems(child, f"{here}[{number}]", depth + 1, scope, places)
+            yield from _problems(child, f"{here}[{number}]", depth + 1, scope, places, most)
 
 
 def _leaf_problems(leaf: dict, path: str, scope: Scope) -> Iterator[Problem]:

@@ -31,6 +31,7 @@ class EventLeaf(LeafKind):
     """
 
     key = "event"
+    reads_events = True
     keys = {"event", "where", "measure", "property", "type", "op", "value", "when"}
 
     def problems(self, leaf: Leaf, path: str, scope: Scope) -> Iterator[Problem]:

@@ -94,6 +94,7 @@ class LeafKind:
     """One kind of leaf, named by the key that only it holds: {"field": "contact.plan", …} is a "field"."""
 
     key: str
+    reads_events = False  # such leaves are dear: a condition holds only so many
 
     def problems(self, leaf: dict[str, Any], path: str, scope: Scope) -> Iterator[Problem]:
         """What is wrong with it; must take anything that JSON can hold."""

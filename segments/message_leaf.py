@@ -39,6 +39,7 @@ class MessageLeaf(LeafKind):
     """
 
     key = "message"
+    reads_events = True
     keys = {"message", "by", "campaign", "template", "op", "value", "when"}
 
     def problems(self, leaf: Leaf, path: str, scope: Scope) -> Iterator[Problem]:

@@ -31,6 +31,7 @@ class SequenceLeaf(LeafKind):
     """
 
     key = "sequence"
+    reads_events = True
     keys = {"sequence", "then", "within", "same", "when"}
     part_keys = {"event", "where"}
 

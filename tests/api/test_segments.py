@@ -390,3 +390,13 @@ def test_what_takes_too_long_is_refused_in_words(api, monkeypatch):
     answer = api.post("/api/segments/evaluate/", {"condition": PRO})
     assert answer.status_code == 400 and "save it as a segment" in answer.json()["error"]
     assert Contact.objects.count() == 1, "the connection goes on"
+
+
+def test_trials_have_a_limit_of_their_own(api, settings):
+    from django.core.cache import cache
+
+    cache.clear()
+    body = {"condition": PRO}
+    codes = [api.post("/api/segments/evaluate/", body).status_code for _ in range(121)]
+    cache.clear()
+    assert codes == [200] * 120 + [429]

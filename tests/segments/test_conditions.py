@@ -291,3 +291,12 @@ def test_nobody_writes_sql_through_a_condition():
     assert json.loads(json.dumps(tree)) == tree
     assert those(tree) == [ann]
     assert those({"not": tree}) == []
+
+
+def test_only_so_many_leaves_may_look_into_events():
+    bought = {"event": "order.completed"}
+    assert validate({"all": [bought] * 50}, "contact") == []
+    [problem] = validate({"all": [bought] * 51}, "contact")
+    assert problem.sentence.startswith("It asks in 51 places what people did")
+    filters = {"event": "order.completed", "where": {"any": [{"field": "event.total", "op": "is", "value": 1}] * 100}}
+    assert "more than 100 parts" in validate(filters, "contact")[0].sentence
