@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from tests.faults import report, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 6
+LONGEST = 420  # seconds for one run
 # The longest first. The name after the key tells apart what belongs to one fault.
 RUNS = {
     "F1": ("`kill -9` of a sender at seven points", "tests.faults.senders:killed"),
@@ -96,14 +98,28 @@ def run_apart(key: str, arguments) -> list[dict]:
         return tables.run()
     command = [sys.executable, "-m", "tests.faults", "--child", key, "--seed", str(arguments.seed)]
     command += ["--full"] if arguments.full else []
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    said, fault = _finished(command, LONGEST * (2 if arguments.full else 1))
     try:
-        row = json.loads(done.stdout.strip().splitlines()[-1])
+        row = json.loads(said.strip().splitlines()[-1])
     except (IndexError, ValueError):
-        row = {"fault": key, "what": RUNS[key][0], "failed": done.stderr[-3000:] or "it ended without a word"}
+        row = {"fault": key, "what": RUNS[key][0], "failed": fault[-3000:] or "it ended without a word"}
     came_of_it = f"FAILED: {row['failed'].strip().splitlines()[-1]}" if "failed" in row else "held"
     print(f"  {key}: {came_of_it}", file=sys.stderr, flush=True)
     return [row]
+
+
+def _finished(command: list[str], seconds: float) -> tuple[str, str]:
+    """What it printed. Into files: a pipe would stay open for as long as any process that it left behind."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err, start_new_session=True)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            err.write(f"\nIt had not ended after {seconds:g} s.")
+        for file in (out, err):
+            file.seek(0)
+        return out.read(), err.read()
 
 
 def run_here(key: str, seed: int, full: bool) -> dict:
