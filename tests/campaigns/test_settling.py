@@ -2,11 +2,12 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
-from campaigns import settling
+from campaigns import announcing, settling
 from campaigns.answers import Result
 from campaigns.claiming import claim
 from campaigns.compiling import RenderedEmail
@@ -118,3 +119,9 @@ def test_inside_a_transaction_a_mark_is_part_of_it():
         assert settling.mark_sending(row, verdict, 60)
         transaction.set_rollback(True)
     assert Message.objects.get().state == "leased"
+
+
+def test_a_mail_that_was_settled_just_now_does_not_count_as_late(db):
+    Message.objects.filter(pk=MessageFactory(campaign=None).pk).update(state="sent", due_at=None, settled_at=NOW)
+    assert announcing.is_due(NOW)
+    assert not announcing.is_due(NOW - timedelta(minutes=5)), "else /healthz says that work waits for five minutes"
