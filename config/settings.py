@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "contacts",
     "events",
     "segments",
+    "scoring",
     "campaigns",
     "automation",
     "reports",
@@ -128,6 +129,7 @@ AUTH_USER_MODEL = "ops.User"
 EVENT_PIPELINE = [
     "events.rollups.count",
     "segments.computed_writing.follow",
+    "scoring.stage.follow",
     "segments.stage.follow",
     "automation.entering.enter",
 ]
@@ -142,6 +144,7 @@ WORK_FEEDS = {
     "leases": ["mail", "settled"],
     "merges": ["changes"],
     "segments": ["changes"],
+    "scores": ["changes"],
     "jobs": ["changes"],
 }
 WORKER_PROCESSES = environment.number("WORKER_PROCESSES", 2, most=64)

@@ -206,6 +206,7 @@ class Change(models.Model):
         MERGED = "merged"
         CREATED = "created"
         SEGMENTS = "segments"
+        SCORES = "scores"
 
     contact = models.ForeignKey(Contact, models.CASCADE, db_constraint=False, db_index=False, related_name="+")
     lane = GeneratedField(
