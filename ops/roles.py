@@ -13,6 +13,7 @@ _history = ["campaigns.message", "campaigns.messagebody", "automation.enrollment
 _events = ["events.event", "events.eventtyperow"]
 _drafts = ["campaigns.campaign", "campaigns.emailtemplate"]
 _segments = ["segments.segment", "segments.computedattribute"]
+_scores = ["scoring.scorerule", "scoring.scorechange", "scoring.score", "scoring.scoreedition"]
 
 
 def _allow(actions, models) -> set[str]:
@@ -22,7 +23,8 @@ def _allow(actions, models) -> set[str]:
 
 _marketer = (
     _allow((*WORK, "delete"), _segments)
-    | _allow(WORK, _drafts)
+    | _allow(WORK, [*_drafts, "scoring.scoremodel"])
+    | _allow(VIEW, _scores)
     | _allow(VIEW, [*_audience, *_history, *_events, "campaigns.version", "campaigns.step", "campaigns.edge"])
     | _allow(VIEW, ["campaigns.caughtmail", "automation.assignment", "automation.refusal", "ops.job"])
     | {"campaigns.delete_emailtemplate", "campaigns.send_test", "contacts.add_contact", "contacts.change_contact"}
@@ -41,7 +43,8 @@ ROLES: dict[str, set[str]] = {
     "Marketer": _marketer,
     # A topic says to whom may be written at all, so it is the publisher's; so are files of personal data.
     "Publisher": _marketer
-    | {"campaigns.publish_campaign", "contacts.add_topic", "contacts.change_topic", "segments.export_segment"},
+    | {"campaigns.publish_campaign", "contacts.add_topic", "contacts.change_topic", "segments.export_segment"}
+    | {"scoring.publish_scoremodel", "scoring.delete_scoremodel"},
     "Analyst": {"view_*"},
     "Engineer": _engineer,
 }

@@ -74,6 +74,7 @@ class ScoreModel(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [("publish_scoremodel", "Can put score models in force, turn them on and off")]
 
     def __str__(self):
         return self.name
