@@ -146,6 +146,8 @@ class ApiKey(models.Model):
         CONTACTS_WRITE = "contacts:write", "Change contacts"
         SEGMENTS_READ = "segments:read", "Read segments, and who is in them"
         SEGMENTS_WRITE = "segments:write", "Change segments, and who is in fixed lists"
+        SCORES_READ = "scores:read", "Read scores, and who has most"
+        SCORES_WRITE = "scores:write", "Give points, move stages, recompute"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     source = models.ForeignKey(Source, models.PROTECT, related_name="keys")
