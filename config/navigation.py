@@ -75,6 +75,7 @@ UNFOLD = {
                 "items": [
                     page("Contacts", "group", "contacts_contact_changelist", "contacts.view_contact"),
                     page("Segments", "groups", "segments_segment_changelist", "segments.view_segment"),
+                    page("Scores", "leaderboard", "scoring_scoremodel_changelist", "scoring.view_scoremodel"),
                     page(
                         "Computed attributes",
                         "functions",

@@ -20,6 +20,7 @@ from events.recording import record
 from lib import clock
 from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, Source, User
+from scoring.models import ScoreModel
 from segments import defining
 from segments.computed_models import ComputedAttribute
 from segments.models import Segment
@@ -86,6 +87,7 @@ def rows(source, tell):
         "segments_computedattribute": ComputedAttribute.objects.create(
             key="orders", label="orders", event="order.completed"
         ),
+        "scoring_scoremodel": ScoreModel.objects.create(key="lead", name="Lead score"),
         "contacts_import": importing.receive(BytesIO(b"email\nann@example.com\n"), "a.csv", "contacts", None, now),
         "events_event": Event.objects.get(type="Rocket Launched"),
         "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),

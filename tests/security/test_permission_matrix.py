@@ -24,6 +24,7 @@ PAGES = {
     "contacts_import": (WRITERS, WRITERS, WRITERS, NONE),
     "segments_segment": (READERS, WRITERS, READERS, WRITERS),  # its page only shows
     "segments_computedattribute": (READERS, WRITERS, WRITERS, WRITERS),
+    "scoring_scoremodel": (READERS, WRITERS, READERS, PUBLISHER),  # its page only shows
     "events_event": (READERS | ENGINEER, NONE, NONE, NONE),
     "events_eventtyperow": (READERS | ENGINEER, NONE, ENGINEER, NONE),
     "events_rejectedevent": ({"Analyst", "Engineer"}, NONE, NONE, NONE),
@@ -62,6 +63,8 @@ OTHERS = {
     "segments_segment_rfm": (WRITERS, WRITERS),
     "segments_segment_export": (PUBLISHER, PUBLISHER),
     **dict.fromkeys(["segments_segment_refresh", "segments_segment_stop"], (NONE, WRITERS)),
+    "scoring_scoremodel_now": (READERS, NONE),
+    **dict.fromkeys(["scoring_scoremodel_recompute", "scoring_scoremodel_stop"], (NONE, PUBLISHER)),
     **{f"contacts_import_{page}": (WRITERS, WRITERS) for page in ("columns", "now", "start", "cancel")},
     **{f"contacts_import_{page}": (WRITERS, WRITERS) for page in ("forget", "result")},
     "events_eventtyperow_adopt": (ENGINEER, ENGINEER),

@@ -1,0 +1,79 @@
+"""The page of a score model: how its points are spread, what gives them, who has most; and what renews itself on it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from lib import clock
+from lib.pages import found, page, tell
+from ops import audit, jobs
+from scoring import recomputing, standing
+from scoring.models import ScoreModel
+
+
+def model_page(model_admin, request: HttpRequest, object_id: str) -> HttpResponse:
+    model, now = found(model_admin, request, object_id), clock.now()
+    context = standing_now(model, now) | {"may": _may(model_admin, request, model)}
+    return page(model_admin, request, "scoring/model.html", model.name, model, **context)
+
+
+def now_fragment(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
+    """What the page's script fetches while everybody's score is being worked out."""
+    model = found(model_admin, request, str(object_id))
+    context = standing_now(model, clock.now()) | {"may": _may(model_admin, request, model)}
+    response = TemplateResponse(request, "scoring/now.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def standing_now(model: ScoreModel, now: datetime) -> dict[str, Any]:
+    return {
+        "model": model,
+        "now": now,
+        "badges": standing.badges(model),
+        "working": standing.is_working(model),
+        "stopping": bool(model.job and model.job.cancel_asked),
+        "progress": standing.progress(model),
+    }
+
+
+def recompute(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
+    """Work everybody's score out again, now."""
+    model = _publishable(model_admin, request, object_id)
+    if standing.is_working(model):
+        tell(request, "It is being worked out already.")
+    elif not model.is_active:
+        tell(request, "The model is off, so there is nothing to work out; turn it on first.", 40)
+    else:
+        recomputing.start(model, request.user, clock.now())
+        audit.note(request.user, model, "Asked for everybody's score to be worked out again.")
+        tell(request, "Everybody's score is worked out again. You may leave this page.")
+    return redirect(model)
+
+
+def stop(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
+    """Stop what is under way: what was done so far stays, and the model says that it is not finished."""
+    model = _publishable(model_admin, request, object_id)
+    if model.job and jobs.cancel(model.job.pk):
+        audit.note(request.user, model, "Stopped working out everybody's score.")
+        tell(request, "It stops after the part in hand. Until it is worked out again some scores follow older rules.")
+    return redirect(model)
+
+
+def _may(model_admin, request: HttpRequest, model: ScoreModel) -> dict[str, bool]:
+    return {
+        "change": model_admin.has_change_permission(request, model),
+        "publish": request.user.has_perm("scoring.publish_scoremodel"),
+        "see_contacts": request.user.has_perm("contacts.view_contact"),
+    }
+
+
+def _publishable(model_admin, request: HttpRequest, object_id: int) -> ScoreModel:
+    model = found(model_admin, request, str(object_id))
+    if not request.user.has_perm("scoring.publish_scoremodel"):
+        raise PermissionDenied
+    return model
