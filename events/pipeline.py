@@ -53,6 +53,8 @@ class Batch:
     changes: Sequence[Change]
     events: list[Event] = field(default_factory=list)
     """The events among the changes, in order; `event.triggers` says whether they may start anything."""
+    written: dict[str, set[int]] = field(default_factory=dict)
+    """What the stages before wrote about whom, for those after them: token (segments.reading) → contacts."""
 
     @property
     def triggering(self) -> list[Event]:

@@ -158,6 +158,7 @@ class ScoreRule(models.Model):
     group_cap = models.FloatField(null=True)
     half_life = models.FloatField(null=True, help_text="Seconds.")
     lasts = models.FloatField(null=True, help_text="Seconds until a contribution expires.")
+    swept_at = models.DateTimeField(null=True, help_text="Until when the passing of time is taken into account.")
     removed_at = models.DateTimeField(null=True)
 
     objects = ScoreRuleQuerySet.as_manager()

@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Value
+from django.db.models import Exists, OuterRef
 
 from contacts.models import Change, Contact
 from ops import jobs
 from ops.models import Job
-from segments import computed_sql, membership, refreshing
+from segments import computed_sql, happened, membership, refreshing
 from segments.computed_models import ComputedAttribute, ComputedTally, ComputedValue
-from segments.sql import Sql, array
+from segments.sql import array
 
 KIND = "segments.computed"
 AT_ONCE = 2_000
@@ -28,21 +28,9 @@ def follow(batch) -> None:
     if not by_type:
         return
     concerned = list(ComputedAttribute.objects.filter(event__in=[*by_type]))
-    pairs = [(one, computed_sql.rows(one).filter(*_these(by_type[one.event]))) for one in concerned]
+    pairs = [(one, computed_sql.rows(one).filter(*happened.these(by_type[one.event]))) for one in concerned]
     if pairs:
         computed_sql.write(pairs)
-
-
-def _these(events: list) -> list:
-    """The events themselves, each sought in its own partition."""
-    received = [event.received_at for event in events]
-    ids = f"{{{','.join(str(event.pk) for event in events)}}}"
-    return [
-        Sql(
-            "({at} BETWEEN {low} AND {high})", at=F("received_at"), low=Value(min(received)), high=Value(max(received))
-        ),
-        Sql("({id} = ANY({ids}::uuid[]))", id=F("pk"), ids=Value(ids)),
-    ]
 
 
 # --- merging ---

@@ -1,11 +1,11 @@
 """Events of one type, as leaves name them: {"event": "order.completed", "where": <a tree of event.* fields>}."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Value
 
 from events import types as event_types
 from events.models import Event, EventTypeRow
@@ -64,6 +64,18 @@ def rows(part: Part, window: Window, scope: Scope) -> QuerySet[Event]:
     if is_any(part):
         return found
     return found.filter(conditions.expression_of(part["where"], within(part, scope)))
+
+
+def these(events: Sequence[Event]) -> list[Sql]:
+    """Filters for the very events, each sought in its own partition."""
+    received = [event.received_at for event in events]
+    ids = f"{{{','.join(str(event.pk) for event in events)}}}"
+    return [
+        Sql(
+            "({at} BETWEEN {low} AND {high})", at=F("received_at"), low=Value(min(received)), high=Value(max(received))
+        ),
+        Sql("({id} = ANY({ids}::uuid[]))", id=F("pk"), ids=Value(ids)),
+    ]
 
 
 def _of_type(part: Part) -> QuerySet[Event]:

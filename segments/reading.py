@@ -7,6 +7,7 @@
 | `event:order.completed` | such an event was recorded |
 | `seen` | any event was recorded, or the product told of them again |
 | `segment:12` | somebody entered or left that segment |
+| `score:lead` | the score in that model became another one |
 | `everything` | the contact is new, or was merged: every segment looks at it |
 """
 
@@ -17,6 +18,7 @@ from events.models import Event
 
 EVERYTHING = "everything"
 OWN = {"email", "timezone", "is_test"}
+PREFIXES: dict[str, str] = {Change.Kind.SEGMENTS: "segment", Change.Kind.SCORES: "score"}
 
 
 def written(changes: Iterable[Change], events: Iterable[Event]) -> dict[str, set[int]]:
@@ -38,6 +40,6 @@ def _tokens(change: Change) -> list[str]:
         # An address brings its own consent.
         names = [name if name in OWN else f"attribute:{name.partition('.')[0]}" for name in change.names]
         return [*names, "seen", "consent"] if "email" in names else [*names, "seen"]
-    if change.kind == Change.Kind.SEGMENTS:
-        return [f"segment:{name}" for name in change.names]
+    if change.kind in PREFIXES:
+        return [f"{PREFIXES[change.kind]}:{name}" for name in change.names]
     return [] if change.kind == Change.Kind.EVENT else [str(change.kind)]

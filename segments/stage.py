@@ -14,6 +14,8 @@ from segments.models import Segment
 def follow(batch) -> None:
     """Pipeline stage: only the segments that read what was written, only the contacts touched."""
     written = reading.written(batch.changes, batch.events)
+    for token, contacts in batch.written.items():
+        written.setdefault(token, set()).update(contacts)
     readers = Segment.objects.evaluated().filter(reads__overlap=[*written])
     if reading.EVERYTHING in written:
         readers = Segment.objects.evaluated()
@@ -22,7 +24,7 @@ def follow(batch) -> None:
         for token in {*reads, reading.EVERYTHING} & written.keys():
             touched.setdefault(pk, set()).update(written[token])
     if touched:
-        membership.settle(touched, _occasion(batch))
+        membership.settle(touched, occasion_of(batch))
     if companies := _told_about(batch.changes):
         _tell_colleagues(companies, batch.now)
 
@@ -55,7 +57,7 @@ def _tell_colleagues(companies: list[dict], now: datetime) -> None:
             cursor.execute(_COLLEAGUES, [now, msgspec.json.encode(companies).decode()])
 
 
-def _occasion(batch) -> Occasion:
+def occasion_of(batch) -> Occasion:
     """A contact about whom only an import or a merge wrote starts nothing."""
     loud = {change.contact_id for change in batch.changes if change.triggers}
     by_contact: dict[int, str] = {}

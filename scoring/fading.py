@@ -1,0 +1,67 @@
+"""Scores that change by the passing of time alone: looked at when they may cross a threshold, and not before.
+
+Also rules about people whose conditions time turns ("known for less than 30 days"): as the segments do it, nobody
+is asked but those whose date crossed the edge of a window since the last look, a minute ago.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from contacts.models import Contact
+from ops.models import SiteSettings
+from scoring import fit
+from scoring.models import Score, ScoreRule
+from scoring.stage import settle_apart
+from segments import conditions, membership
+from segments.membership import Cause, Occasion
+from segments.sweeping import OVERLAP
+
+AT_ONCE = 1_000
+EVERY = timedelta(minutes=1)
+# No other part of the program uses this number.
+_LOCK = "SELECT pg_try_advisory_xact_lock(7305)"
+
+
+def is_due(now: datetime) -> bool:
+    return Score.objects.due(now).exists() or _turning(now).exists()
+
+
+@transaction.atomic
+def look(now: datetime) -> int:
+    """Look at the scores that are due, or at one rule that time turns; how many. One worker at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)
+        if not cursor.fetchone()[0]:
+            return 0
+    due = Score.objects.due(now).order_by("due_at").values_list("model_id", "contact_id")
+    pairs = set(due[:AT_ONCE])
+    if not pairs:
+        rule = _turning(now).order_by("swept_at", "pk").first()
+        return _turn(rule, now) if rule else 0
+    membership.hold(contact for _, contact in pairs)
+    settle_apart(pairs, Occasion(now, Cause.TIME))
+    return len(pairs)
+
+
+def _turning(now: datetime):
+    rules = ScoreRule.objects.in_force().filter(turns=True)
+    return rules.exclude(swept_at__gt=now - EVERY)
+
+
+def _turn(rule: ScoreRule, now: datetime) -> int:
+    """Ask those about whom time may have changed the answer."""
+    zone = SiteSettings.get().zone
+    since, here = rule.swept_at or now, now.astimezone(zone)
+    if rule.turns_at_midnight and since.astimezone(zone).date() != here.date():
+        asked = set(Contact.objects.current().values_list("pk", flat=True))
+    else:
+        crossing = conditions.turning(rule.condition, since - OVERLAP, here)
+        asked = {pk for rows in crossing for pk in rows}
+    ordered = sorted(asked)
+    for start in range(0, len(ordered), AT_ONCE):
+        chunk = ordered[start : start + AT_ONCE]
+        membership.hold(chunk)
+        settle_apart(fit.judge({rule: chunk}, now), Occasion(now, Cause.TIME))
+    ScoreRule.objects.filter(pk=rule.pk).update(swept_at=now)
+    return len(ordered) or 1

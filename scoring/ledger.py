@@ -1,0 +1,105 @@
+"""The ledger of behaviour: events become contributions of the rules that they fit; the latest ones of a rule count."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from scoring.models import ScoreRule
+from segments import happened
+from segments.leaves import SUBJECTS, Scope
+from segments.sql import array
+from segments.timeframes import Window
+
+Pairs = set[tuple[int, int]]
+Source = tuple[str, list[Any]]
+
+_EARN = """
+WITH earned AS (
+    INSERT INTO scoring_scorechange (model_id, rule_id, contact_id, event_id, at)
+    SELECT r.model_id, h.rule_id, h.contact_id, h.event_id, h.at
+    FROM ({sources}) AS h (rule_id, contact_id, event_id, at) JOIN scoring_scorerule r ON r.id = h.rule_id
+    ORDER BY h.event_id, h.rule_id
+    ON CONFLICT (rule_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
+    RETURNING model_id, contact_id, rule_id
+)
+SELECT DISTINCT model_id, contact_id, rule_id FROM earned
+"""
+# Those that any event of their type fits are known without asking.
+_KNOWN = """
+SELECT rule, contact, event, at
+FROM json_to_recordset(%s) AS k (rule bigint, contact bigint, event uuid, at timestamptz)"""
+_FITTING = "SELECT {rule}::bigint, f.contact_id, f.event_id, f.at FROM ({rows}) AS f (contact_id, event_id, at)"
+
+# Not `LIMIT … for each`: of most people no more is read than that there are no more.
+_END = """
+UPDATE scoring_scorechange c SET ended_at = %s, ended_because = 'newer'
+WHERE c.id = ANY(ARRAY(
+    SELECT extra.id FROM unnest(%s::bigint[], %s::bigint[]) AS t (rule_id, contact_id)
+    JOIN scoring_scorerule r ON r.id = t.rule_id
+    CROSS JOIN LATERAL (
+        SELECT id FROM scoring_scorechange l
+        WHERE l.contact_id = t.contact_id AND l.rule_id = t.rule_id AND l.ended_at IS NULL
+        ORDER BY l.at DESC, l.id DESC OFFSET r.at_most
+    ) AS extra
+))
+"""
+
+
+def earn(rules: Iterable[ScoreRule], events: Sequence, now: datetime) -> Pairs:
+    """Write what these events earn by these behavioural rules; (model, contact) of those concerned. Two queries."""
+    by_type: dict[str, list] = {}
+    for event in events:
+        by_type.setdefault(event.type, []).append(event)
+    concerned = [rule for rule in rules if rule.event in by_type]
+    sources = [_fitting(rule, by_type[rule.event]) for rule in concerned if not _takes_all(rule)]
+    known = [row for rule in concerned if _takes_all(rule) for row in _known(rule, by_type[rule.event])]
+    if known:
+        sources.append((_KNOWN, [msgspec.json.encode(known).decode()]))
+    if not sources:
+        return set()
+    earned = insert(sources)
+    keep_latest([(rule, contact) for _, contact, rule in earned], now)
+    return {(model, contact) for model, contact, _ in earned}
+
+
+def insert(sources: Sequence[Source]) -> list[tuple[int, int, int]]:
+    """Write contributions from SELECTs of (rule, contact, event, at); (model, contact, rule) of the new ones."""
+    sql = " UNION ALL ".join(sql for sql, _ in sources)
+    with connection.cursor() as cursor:
+        cursor.execute(_EARN.format(sources=sql), [value for _, values in sources for value in values])
+        return cursor.fetchall()
+
+
+def keep_latest(pairs: Collection[tuple[int, int]], now: datetime) -> None:
+    """Of these rules and contacts, no more contributions count than the rule lets."""
+    if pairs:
+        with connection.cursor() as cursor:
+            cursor.execute(_END, [now, array(rule for rule, _ in pairs), array(contact for _, contact in pairs)])
+
+
+def _takes_all(rule: ScoreRule) -> bool:
+    return happened.is_any({"event": rule.event, "where": rule.where})
+
+
+def _known(rule: ScoreRule, events: Iterable) -> Iterable[dict[str, Any]]:
+    for event in events:
+        yield {"rule": rule.pk, "contact": event.contact_id, "event": event.pk, "at": event.occurred_at}
+
+
+def _fitting(rule: ScoreRule, events: Sequence) -> Source:
+    return fitting(rule, fits(rule).filter(*happened.these(events)))
+
+
+def fits(rule: ScoreRule, only: Collection[int] | None = None):
+    """The events that a behavioural rule counts; of these contacts, or of all."""
+    scope = Scope(SUBJECTS["contact"], only=only)
+    return happened.rows({"event": rule.event, "where": rule.where}, Window(), scope)
+
+
+def fitting(rule: ScoreRule, rows) -> Source:
+    """A source of contributions from a queryset of events."""
+    sql, values = rows.values_list("contact_id", "pk", "occurred_at").query.sql_with_params()
+    return _FITTING.format(rule=int(rule.pk), rows=sql), list(values)

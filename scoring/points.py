@@ -1,0 +1,117 @@
+"""What contributions are worth, in SQL: the one definition that settling, conditions, pages and previews share.
+
+It begins from two relations that the caller names:
+
+    rules(rule_key, part, effect, points, half_life, lasts, cap, group_name, group_cap, position)
+    ledger(<keys>, moment, id, rule_key, event_id, at, effect, points, half_life, lasts)
+
+where <keys> are the columns that tell apart whose score it is (a model and a contact, perhaps a moment), and ends
+with `parts(<keys>, fit, engagement)`: what each part is worth at the moment, before floor and ceiling. With
+`motion`, parts also says how fast that may change by itself: for each part what fades (`…_sinks`, at first by
+`…_sink_rate` a second; `…_lifts` where it takes points) and what expires (`…_drops`, `…_rises`), and when the next
+contribution expires (`next_expiry`).
+"""
+
+# Half a thousandth of a trillionth is nothing; PostgreSQL would refuse a smaller power.
+_HALVINGS = 60
+PARTS = ("fit", "engagement")
+
+RULES = """
+SELECT id AS rule_key, part, effect, points, half_life, lasts, cap, "group" AS group_name, group_cap, position
+FROM scoring_scorerule"""
+
+# What a reset or set leaves of engagement, and which rule decides alone about fit.
+_COUNTED = """
+entry AS (
+    SELECT {l_keys}, l.moment, l.id, l.rule_key, l.event_id, l.at, coalesce(r.part, 'engagement') AS part,
+        coalesce(nullif(l.effect, ''), r.effect) AS effect, coalesce(l.points, r.points) AS points,
+        coalesce(l.half_life, r.half_life) AS half_life, coalesce(l.lasts, r.lasts) AS lasts, r.position
+    FROM ledger l LEFT JOIN rules r ON r.rule_key = l.rule_key
+),
+barrier AS (
+    SELECT DISTINCT ON ({keys}) {keys}, id, at FROM entry WHERE part = 'engagement' AND effect <> 'add'
+    ORDER BY {keys}, at DESC, event_id DESC NULLS FIRST, id DESC
+),
+decisive AS (
+    SELECT DISTINCT ON ({keys}) {keys}, id FROM entry WHERE part = 'fit' AND effect <> 'add'
+    ORDER BY {keys}, position, id
+),
+counted AS (
+    SELECT e.*, least(greatest(date_part('epoch', e.moment - e.at), 0), 1e11) AS age
+    FROM entry e LEFT JOIN barrier b USING ({keys}) LEFT JOIN decisive d USING ({keys})
+    WHERE CASE e.part WHEN 'fit' THEN d.id IS NULL OR d.id = e.id
+        ELSE b.id IS NULL OR b.id = e.id OR (
+            e.effect = 'add' AND (e.at > b.at OR e.at = b.at AND (e.event_id IS NOT NULL OR e.id > b.id))
+        ) END
+),
+valued AS (
+    SELECT *, CASE WHEN effect = 'reset' OR age >= lasts THEN 0
+        WHEN half_life IS NULL THEN points
+        ELSE points * power(0.5, least(age / half_life, {halvings})) END AS worth
+    FROM counted
+)"""
+
+_SUMS = """
+of_rule AS (
+    SELECT {keys}, rule_key, sum(worth) AS worth{motion_of_rule} FROM valued GROUP BY {keys}, rule_key
+),
+of_group AS (
+    SELECT {keys}, part, sum(worth * share) AS worth, min(group_cap) AS group_cap{motion_of_group}
+    FROM (
+        SELECT o.*, coalesce(r.part, 'engagement') AS part, coalesce(r.group_name, '') AS group_name, r.group_cap,
+            CASE WHEN r.cap < abs(o.worth) THEN r.cap / abs(o.worth) ELSE 1 END AS share
+        FROM of_rule o LEFT JOIN rules r USING (rule_key)
+    ) AS capped GROUP BY {keys}, part, group_name
+),
+parts AS (
+    SELECT {keys}, {sums}
+    FROM (SELECT *, least(greatest(worth, -group_cap), group_cap) AS held FROM of_group) AS held GROUP BY {keys}
+)"""
+
+# Under a cap a rule's points sink by no more than its capped share of what all of its contributions lose.
+_MOTION = {
+    "sinks": "sum(worth) FILTER (WHERE half_life IS NOT NULL AND worth > 0)",
+    "sink_rate": "sum(worth / half_life) FILTER (WHERE worth > 0)",
+    "lifts": "-sum(worth) FILTER (WHERE half_life IS NOT NULL AND worth < 0)",
+    "lift_rate": "-sum(worth / half_life) FILTER (WHERE worth < 0)",
+    "drops": "sum(worth) FILTER (WHERE lasts IS NOT NULL AND worth > 0)",
+    "rises": "-sum(worth) FILTER (WHERE lasts IS NOT NULL AND worth < 0)",
+}
+_NEXT = "min(at + make_interval(secs => lasts)) FILTER (WHERE lasts IS NOT NULL AND worth <> 0)"
+
+
+def parts(keys: str = "model_id, contact_id", motion: bool = False) -> str:
+    """The named queries from `rules` and `ledger` to `parts`, to stand in a WITH."""
+    of_rule = of_group = ""
+    # A group without a limit, and a contact without contributions in a part, count as they are.
+    sums = [f"coalesce(sum(coalesce(held, worth)) FILTER (WHERE part = '{part}'), 0) AS {part}" for part in PARTS]
+    if motion:
+        of_rule = "".join(f", {sql} AS {name}" for name, sql in _MOTION.items()) + f", {_NEXT} AS next_expiry"
+        of_group = "".join(f", sum({name} * share) AS {name}" for name in _MOTION) + ", min(next_expiry) AS next_expiry"
+        sums += [
+            f"coalesce(sum({name}) FILTER (WHERE part = '{part}'), 0) AS {part}_{name}"
+            for part in PARTS
+            for name in _MOTION
+        ]
+        sums.append("min(next_expiry) AS next_expiry")
+    l_keys = ", ".join(f"l.{key.strip()}" for key in keys.split(","))
+    counted = _COUNTED.format(keys=keys, l_keys=l_keys, halvings=_HALVINGS)
+    summed = _SUMS.format(keys=keys, motion_of_rule=of_rule, motion_of_group=of_group, sums=", ".join(sums))
+    return f"{counted},\n{summed}"
+
+
+def total(fit: str, engagement: str, model: str = "m") -> str:
+    """Both parts together between floor and ceiling, without the last digits in which sums differ by their order."""
+    held = f"least(greatest({fit} + {engagement}, {model}.floor), {model}.ceiling)"
+    return tidy(held)
+
+
+def tidy(number: str) -> str:
+    return f"(round(({number}) * 1e6) / 1e6)"
+
+
+def contributions(moment: str) -> str:
+    """The columns of the relation `ledger`, from scoring_scorechange as c."""
+    return f"""
+    c.model_id, c.contact_id, {moment} AS moment, c.id, c.rule_id AS rule_key, c.event_id, c.at, c.effect, c.points,
+    c.half_life, c.lasts"""

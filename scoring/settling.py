@@ -1,0 +1,189 @@
+"""Settling: what the ledger of some contacts comes to is worked out and written, with what follows from it.
+
+One statement, whatever the number of contacts and models. Whoever settles holds the contacts' lanes
+(segments.membership.hold), so that the later of two answers about a contact is written last.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from scoring import points
+from segments.sql import array
+
+# A crossing is noticed to the minute; a threshold that is just being passed would be looked at again and again.
+SHORTEST = 60
+
+
+def _reach(gap: str, fading: str, rate: str, ending: str) -> str:
+    """Seconds until so much may be lost (or regained), never too late; null: never by itself.
+
+    What fades loses at most `fading`·(1 − 2^(−t·rate/fading)), as if all of it had the mean of the rates (that is
+    Jensen's inequality); what expires, expires as a whole at the next expiry.
+    """
+    return f"""least(
+        CASE WHEN {fading} > 0 AND {gap} < {fading} - 1e-6
+            THEN -ln(1 - greatest({gap}, 0) / {fading}) / ln(2::float8) * {fading} / {rate} END,
+        CASE WHEN {ending} > 0 AND {gap} <= {fading} + {ending} + 1e-6 THEN next_seconds END
+    )"""
+
+
+def _due() -> str:
+    """Seconds until the total, or a part, may pass one of the thresholds around it."""
+    found = []
+    for scope in ("total", "fit", "engagement"):
+        value = "points" if scope == "total" else scope
+        sums = {
+            name: f"({' + '.join(f'{part}_{name}' for part in points.PARTS)})"
+            if scope == "total"
+            else f"{scope}_{name}"
+            for name in ("sinks", "sink_rate", "lifts", "lift_rate", "drops", "rises")
+        }
+        found.append(_reach(f"({value} - {scope}_below)", sums["sinks"], sums["sink_rate"], sums["drops"]))
+        found.append(_reach(f"({scope}_above - {value})", sums["lifts"], sums["lift_rate"], sums["rises"]))
+    return f"least({', '.join(found)})"
+
+
+def _place(value: str, thresholds: str, was: str) -> str:
+    """How many thresholds are reached; one that was reached before stays so until the margin below it is passed."""
+    return (
+        f"greatest(width_bucket({value}, {thresholds}),"
+        f" least({was}, width_bucket({value} + m.margin, {thresholds})))::smallint"
+    )
+
+
+_SETTLE = f"""
+WITH asked AS MATERIALIZED (
+    SELECT DISTINCT model_id, contact_id FROM unnest(%(models)s::bigint[], %(contacts)s::bigint[])
+        AS asked (model_id, contact_id)
+),
+rules AS MATERIALIZED ({points.RULES} WHERE model_id = ANY(%(every)s::bigint[])),
+-- Each contact's own rows, by the index, whatever the statistics say.
+ledger AS (
+    SELECT {points.contributions("%(now)s::timestamptz")} FROM asked a CROSS JOIN LATERAL (
+        SELECT * FROM scoring_scorechange c
+        WHERE c.contact_id = a.contact_id AND c.ended_at IS NULL AND c.model_id = a.model_id OFFSET 0
+    ) AS c
+),
+{points.parts(motion=True)},
+was AS (
+    SELECT a.model_id, a.contact_id, s.points AS was_points, s.due_at AS was_due, s.model_id IS NOT NULL AS known,
+        coalesce(s.stage, 0) AS was_stage, coalesce(s.crossings, 0) AS crossings, coalesce(s.band, 0) AS was_band,
+        CASE WHEN %(fresh)s THEN 0 ELSE coalesce(s.band, 0) END AS held_band,
+        CASE WHEN %(fresh)s THEN 0 ELSE coalesce(s.fit_grade, 0) END AS held_fit,
+        CASE WHEN %(fresh)s THEN 0 ELSE coalesce(s.engagement_grade, 0) END AS held_engagement,
+        s.fit AS was_fit, s.engagement AS was_engagement
+    FROM asked a LEFT JOIN scoring_score s ON s.model_id = a.model_id AND s.contact_id = a.contact_id
+),
+summed AS (
+    SELECT w.*, p.model_id IS NOT NULL AS earned, m.margin, {points.tidy("coalesce(p.fit, 0)")} AS fit,
+        {points.tidy("coalesce(p.engagement, 0)")} AS engagement,
+        {points.total("coalesce(p.fit, 0)", "coalesce(p.engagement, 0)")} AS points,
+        {", ".join(f"p.{part}_{name}" for part in points.PARTS for name in points._MOTION)},
+        date_part('epoch', p.next_expiry - %(now)s) AS next_seconds
+    FROM was w JOIN scoring_scoremodel m ON m.id = w.model_id
+    LEFT JOIN parts p ON p.model_id = w.model_id AND p.contact_id = w.contact_id
+),
+placed AS (
+    SELECT s.*, m.is_active, m.floor, m.ceiling,
+        {_place("s.points", "m.band_from", "held_band")} AS band,
+        {_place("s.fit", "m.fit_from", "held_fit")} AS fit_grade,
+        {_place("s.engagement", "m.engagement_from", "held_engagement")} AS engagement_grade,
+        width_bucket(s.points, m.stage_from) AS reached,
+        CASE WHEN was_points IS NULL OR %(fresh)s THEN 0 ELSE width_bucket(was_points, m.stage_from) END AS had_reached,
+        m.band_from, m.fit_from, m.engagement_from, m.stage_from, m.levels, m.fit_levels, m.engagement_levels
+    FROM summed s JOIN scoring_scoremodel m ON m.id = s.model_id
+),
+bounded AS (
+    SELECT *, CASE WHEN reached > had_reached THEN greatest(was_stage, reached) ELSE was_stage END::smallint AS stage,
+        greatest(band_from[band] - margin, nullif(levels[width_bucket(points, levels)], floor)) AS total_below,
+        least(band_from[band + 1], levels[width_bucket(points, levels) + 1], stage_from[reached + 1]) AS total_above,
+        greatest(fit_from[fit_grade] - margin, fit_levels[width_bucket(fit, fit_levels)]) AS fit_below,
+        least(fit_from[fit_grade + 1], fit_levels[width_bucket(fit, fit_levels) + 1]) AS fit_above,
+        greatest(engagement_from[engagement_grade] - margin,
+            engagement_levels[width_bucket(engagement, engagement_levels)]) AS engagement_below,
+        least(engagement_from[engagement_grade + 1],
+            engagement_levels[width_bucket(engagement, engagement_levels) + 1]) AS engagement_above
+    FROM placed
+),
+awaited AS (
+    SELECT *, {_due()} AS seconds FROM bounded WHERE known OR earned
+),
+settled AS MATERIALIZED (
+    SELECT *, CASE WHEN is_active AND seconds IS NOT NULL
+        THEN %(now)s + make_interval(secs => greatest(seconds, {SHORTEST})) END AS due
+    FROM awaited
+),
+written AS (
+    INSERT INTO scoring_score AS s (
+        model_id, contact_id, fit, engagement, points, band, fit_grade, engagement_grade, stage, crossings,
+        as_of, due_at
+    )
+    SELECT model_id, contact_id, fit, engagement, points, band, fit_grade, engagement_grade, stage,
+        crossings + (band <> was_band)::int, %(now)s,
+        -- An earlier look does no harm; the index is spared.
+        CASE WHEN was_due > %(now)s AND due > was_due THEN was_due ELSE due END
+    FROM settled ORDER BY model_id, contact_id
+    ON CONFLICT (model_id, contact_id) DO UPDATE SET
+        fit = excluded.fit, engagement = excluded.engagement, points = excluded.points, band = excluded.band,
+        fit_grade = excluded.fit_grade, engagement_grade = excluded.engagement_grade, stage = excluded.stage,
+        crossings = excluded.crossings, as_of = excluded.as_of, due_at = excluded.due_at
+),
+flow AS (
+    INSERT INTO scoring_scoreflow (model_id, day, band, net)
+    SELECT model_id, %(now)s::date, band, sum(net) FROM (
+        SELECT model_id, band, 1 AS net FROM settled WHERE NOT known OR band <> was_band
+        UNION ALL SELECT model_id, was_band, -1 FROM settled WHERE known AND band <> was_band
+    ) AS moves GROUP BY model_id, band HAVING sum(net) <> 0
+)
+SELECT model_id, contact_id, points, fit, engagement, band, was_band, stage, was_stage, fit_grade, engagement_grade,
+    crossings + (band <> was_band)::int,
+    points IS DISTINCT FROM was_points OR fit IS DISTINCT FROM was_fit OR engagement IS DISTINCT FROM was_engagement
+FROM settled ORDER BY model_id, contact_id
+"""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a contact's score came to, and what it was before."""
+
+    model_id: int
+    contact_id: int
+    points: float
+    fit: float
+    engagement: float
+    band: int
+    was_band: int
+    stage: int
+    was_stage: int
+    fit_grade: int
+    engagement_grade: int
+    crossings: int
+    changed: bool
+
+    @property
+    def cell(self) -> str:
+        return f"{'CBA'[self.fit_grade]}{3 - self.engagement_grade}"
+
+
+def settle(asked: Mapping[int, Collection[int]], now: datetime, fresh: bool = False) -> list[Settled]:
+    """Work out the scores of these contacts by model id; the caller holds their lanes.
+
+    `fresh`: bands and grades as the points say, whatever they were (the thresholds themselves were changed).
+    """
+    pairs = [(model, contact) for model, contacts in asked.items() for contact in contacts]
+    if not pairs:
+        return []
+    values: dict[str, Any] = {
+        "models": array(model for model, _ in pairs),
+        "contacts": array(contact for _, contact in pairs),
+        "every": array(asked),
+        "now": now,
+        "fresh": fresh,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, values)
+        return [Settled(*row) for row in cursor.fetchall()]
