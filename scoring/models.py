@@ -25,6 +25,11 @@ class Levels(ArrayField):
         return name, path, args, {"db_column": options["db_column"]} if options.get("db_column") else {}
 
 
+def cell_of(fit_grade: int, engagement_grade: int) -> str:
+    """The cell of the grid: “A1” is the best, “C3” the least."""
+    return f"{'CBA'[fit_grade]}{3 - engagement_grade}"
+
+
 class ScoreModelQuerySet(models.QuerySet):
     def active(self):
         return self.filter(is_active=True)
@@ -286,8 +291,7 @@ class Score(models.Model):
 
     @property
     def cell(self) -> str:
-        """Of the grid: A1 is the best, C3 the least."""
-        return f"{'CBA'[self.fit_grade]}{3 - self.engagement_grade}"
+        return cell_of(self.fit_grade, self.engagement_grade)
 
 
 class ScoreFlow(models.Model):

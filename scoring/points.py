@@ -94,10 +94,14 @@ def parts(keys: str = "model_id, contact_id", motion: bool = False) -> str:
             for name in _MOTION
         ]
         sums.append("min(next_expiry) AS next_expiry")
-    l_keys = ", ".join(f"l.{key.strip()}" for key in keys.split(","))
-    counted = _COUNTED.format(keys=keys, l_keys=l_keys, halvings=_HALVINGS)
     summed = _SUMS.format(keys=keys, motion_of_rule=of_rule, motion_of_group=of_group, sums=", ".join(sums))
-    return f"{counted},\n{summed}"
+    return f"{valued(keys)},\n{summed}"
+
+
+def valued(keys: str = "model_id, contact_id") -> str:
+    """The named queries from `rules` and `ledger` to `valued`: what each contribution that counts is worth alone."""
+    l_keys = ", ".join(f"l.{key.strip()}" for key in keys.split(",") if key.strip() != "moment")
+    return _COUNTED.format(keys=keys, l_keys=l_keys, halvings=_HALVINGS)
 
 
 def total(fit: str, engagement: str, model: str = "m") -> str:

@@ -3,11 +3,22 @@
 What fades is computed for the moment that is asked about; nothing here writes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from scoring.models import ScoreChange, ScoreModel
+from django.db import connection
+from django.db.models import Q
+
+from events.models import Event
+from events.sentences import properties_in_words, sentence
+from lib.durations import in_words
+from scoring import points
+from scoring.models import Score, ScoreChange, ScoreModel, ScoreRule, cell_of
+from segments.sql import array
+
+CANDIDATES = 1_000
 
 
 @dataclass(frozen=True)
@@ -46,30 +57,168 @@ def models() -> list[ScoreModel]:
     return list(ScoreModel.objects.active())
 
 
+_ASKED = """
+asked AS MATERIALIZED (
+    SELECT model_id, contact_id
+    FROM unnest(%(models)s::bigint[]) AS model_id, unnest(%(contacts)s::bigint[]) AS contact_id
+)"""
+_OF_MODELS = f"rules AS MATERIALIZED ({points.RULES} WHERE model_id = ANY(%(models)s::bigint[]))"
+_STANDINGS = f"""
+WITH {_ASKED}, {_OF_MODELS},
+ledger AS (
+    SELECT {points.contributions("%(now)s::timestamptz")} FROM asked a CROSS JOIN LATERAL (
+        SELECT * FROM scoring_scorechange c
+        WHERE c.contact_id = a.contact_id AND c.ended_at IS NULL AND c.model_id = a.model_id OFFSET 0
+    ) AS c
+),
+{points.parts()}
+SELECT a.model_id, a.contact_id, {points.total("coalesce(p.fit, 0)", "coalesce(p.engagement, 0)")},
+    {points.tidy("coalesce(p.fit, 0)")}, {points.tidy("coalesce(p.engagement, 0)")},
+    coalesce(s.band, 0), coalesce(s.fit_grade, 0), coalesce(s.engagement_grade, 0), coalesce(s.stage, 0)
+FROM asked a JOIN scoring_scoremodel m ON m.id = a.model_id
+LEFT JOIN parts p ON p.model_id = a.model_id AND p.contact_id = a.contact_id
+LEFT JOIN scoring_score s ON s.model_id = a.model_id AND s.contact_id = a.contact_id
+"""
+
+
 def scores_of(contact_ids: Collection[int], now: datetime) -> dict[int, dict[str, Standing]]:
-    """Contact → {key of an active model: its standing}, for everybody asked about; a fixed number of queries."""
-    raise NotImplementedError
+    """Contact → {key of an active model: its standing}, for everybody asked about; two queries."""
+    found: dict[int, dict[str, Standing]] = {pk: {} for pk in contact_ids}
+    active = {model.pk: model for model in models()}
+    for model, contact, standing in _standings(active, found, now):
+        found[contact][model.key] = standing
+    return found
 
 
 def standings(model: ScoreModel, contact_ids: Collection[int], now: datetime) -> dict[int, Standing]:
     """Contact → standing in one model, for everybody asked about."""
-    raise NotImplementedError
+    return {contact: standing for _, contact, standing in _standings({model.pk: model}, contact_ids, now)}
+
+
+def _standings(
+    by_id: dict[int, ScoreModel], contact_ids: Collection[int], now: datetime
+) -> Iterator[tuple[ScoreModel, int, Standing]]:
+    if not by_id or not contact_ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDINGS, {"models": array(by_id), "contacts": array(contact_ids), "now": now})
+        rows = cursor.fetchall()
+    for model_id, contact, total, fit, engagement, band, fit_grade, engagement_grade, stage in rows:
+        model = by_id[model_id]
+        cell = cell_of(fit_grade, engagement_grade)
+        words = name_of(model.bands, band), cell, name_of(["", *model.stages], stage)
+        yield model, contact, Standing(total, fit, engagement, *words)
 
 
 def top(model: ScoreModel, now: datetime, limit: int, band: int | None = None) -> list[tuple[int, Standing]]:
-    """(contact id, standing) of those with most points, in a band or anywhere."""
-    raise NotImplementedError
+    """(contact id, standing) of those with most points, in a band or anywhere.
+
+    Chosen among the thousand with most points when last looked at, and ordered by the points of now.
+    """
+    rows = Score.objects.filter(model=model, contact__merged_into=None)
+    if band is not None:
+        rows = rows.filter(band=band)
+    ids = list(rows.order_by("-points").values_list("contact_id", flat=True)[: max(CANDIDATES, limit)])
+    found = standings(model, ids, now)
+    return sorted(found.items(), key=lambda item: (-item[1].points, item[0]))[:limit]
+
+
+# --- the ledger ---
+
+_WORTHS = f"""
+WITH {_ASKED}, {_OF_MODELS},
+ledger AS (
+    SELECT {points.contributions("%(now)s::timestamptz")} FROM asked a
+    JOIN scoring_scorechange c ON c.contact_id = a.contact_id AND c.model_id = a.model_id AND c.ended_at IS NULL
+),
+{points.valued()}
+SELECT id, worth FROM valued
+"""
 
 
 def ledger(
     model: ScoreModel, contact_id: int, now: datetime, limit: int = 50, before: tuple[datetime, int] | None = None
 ) -> list[Line]:
-    """The newest lines, or those before (at, id) of the last line seen."""
-    raise NotImplementedError
+    """The newest lines, or those before (at, id) of the last line seen; three queries."""
+    rows = ScoreChange.objects.for_contact(contact_id).filter(model=model).select_related("rule", "by")
+    if before:
+        at, pk = before
+        rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
+    changes = list(rows.order_by("-at", "-id")[:limit])
+    worths = _worths(model, contact_id, now)
+    events = {event.pk: event for event in Event.objects.filter(pk__in=[row.event_id for row in changes if row.rule])}
+    return [_line(change, events.get(change.event_id), worths.get(change.pk)) for change in changes]
+
+
+def _worths(model: ScoreModel, contact_id: int, now: datetime) -> dict[int, float]:
+    """What each contribution that counts is worth, by its id; those that a reset or set left behind are not there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WORTHS, {"models": array([model.pk]), "contacts": array([contact_id]), "now": now})
+        return dict(cursor.fetchall())
+
+
+def _line(change: ScoreChange, event: Event | None, worth: float | None) -> Line:
+    rule = change.rule
+    return Line(
+        change=change,
+        title=sentence(event.type) if event else rule.name if rule else change.reason or change.get_cause_display(),
+        detail=properties_in_words(event.properties) if event else "",
+        effect=change.effect or (rule.effect if rule else ScoreRule.Effect.ADD),
+        points=change.points if change.points is not None else rule.points if rule else 0,
+        worth=worth or 0,
+        note=_note(change, worth),
+    )
+
+
+def _note(change: ScoreChange, worth: float | None) -> str:
+    if change.ended_at:
+        return change.get_ended_because_display()
+    if worth is None:
+        return "A later reset or set took its place"
+    kept = change.rule or change
+    if kept.half_life:
+        return f"Fades by half every {in_words(timedelta(seconds=kept.half_life))}"
+    if not kept.lasts:
+        return ""
+    span = in_words(timedelta(seconds=kept.lasts))
+    return f"Expires after {span}" if worth else f"Expired after {span}"
+
+
+# --- how it went ---
+
+_HISTORY = f"""
+WITH {_OF_MODELS},
+moments AS (
+    SELECT %(since)s::timestamptz + (%(now)s::timestamptz - %(since)s::timestamptz) * step / %(steps)s AS moment
+    FROM generate_series(0, %(steps)s) AS step
+),
+ledger AS (
+    SELECT {points.contributions("t.moment")} FROM moments t JOIN scoring_scorechange c
+        ON c.at <= t.moment AND (c.ended_at IS NULL OR c.ended_at > t.moment AND c.ended_at IS NOT NULL)
+    WHERE c.contact_id = %(contact)s AND c.model_id = ANY(%(models)s::bigint[])
+),
+{points.parts("model_id, contact_id, moment")}
+SELECT t.moment, {points.total("coalesce(p.fit, 0)", "coalesce(p.engagement, 0)")}
+FROM moments t JOIN scoring_scoremodel m ON m.id = ANY(%(models)s::bigint[]) LEFT JOIN parts p USING (moment)
+ORDER BY t.moment
+"""
 
 
 def history(
     model: ScoreModel, contact_id: int, since: datetime, now: datetime, points: int = 60
 ) -> list[tuple[datetime, float]]:
     """(moment, points) at so many moments from `since` to `now`, by the rules as they are."""
-    raise NotImplementedError
+    values: dict[str, Any] = {
+        "models": array([model.pk]), "contact": contact_id, "since": since, "now": now, "steps": max(points - 1, 1)
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_HISTORY, values)
+        return cursor.fetchall()
+
+
+# --- words ---
+
+
+def name_of(names: Sequence[str], place: int) -> str:
+    """The name of a band or stage by its place; empty where the definition has no such place any more."""
+    return names[place] if place < len(names) else ""

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from scoring import points
+from scoring.models import cell_of
 from segments.sql import array
 
 # A crossing is noticed to the minute; a threshold that is just being passed would be looked at again and again.
@@ -110,7 +111,7 @@ bounded AS (
     FROM placed
 ),
 awaited AS (
-    SELECT *, {_due()} AS seconds FROM bounded WHERE known OR earned
+    SELECT *, {_due()} AS seconds FROM bounded WHERE known OR earned OR %(all)s
 ),
 settled AS MATERIALIZED (
     SELECT *, CASE WHEN is_active AND seconds IS NOT NULL
@@ -166,13 +167,16 @@ class Settled:
 
     @property
     def cell(self) -> str:
-        return f"{'CBA'[self.fit_grade]}{3 - self.engagement_grade}"
+        return cell_of(self.fit_grade, self.engagement_grade)
 
 
-def settle(asked: Mapping[int, Collection[int]], now: datetime, fresh: bool = False) -> list[Settled]:
+def settle(
+    asked: Mapping[int, Collection[int]], now: datetime, fresh: bool = False, every: bool = False
+) -> list[Settled]:
     """Work out the scores of these contacts by model id; the caller holds their lanes.
 
     `fresh`: bands and grades as the points say, whatever they were (the thresholds themselves were changed).
+    `every`: those who earned nothing get a row, too.
     """
     pairs = [(model, contact) for model, contacts in asked.items() for contact in contacts]
     if not pairs:
@@ -183,6 +187,7 @@ def settle(asked: Mapping[int, Collection[int]], now: datetime, fresh: bool = Fa
         "every": array(asked),
         "now": now,
         "fresh": fresh,
+        "all": every,
     }
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, values)

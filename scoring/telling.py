@@ -1,11 +1,12 @@
 """What follows from scores that became others: events for people and campaigns, news for the segments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from contacts.models import Change
 from events import recording
 from scoring.models import ScoreModel
+from scoring.reading import name_of
 from scoring.settling import Settled
 from segments.membership import EVENTS_AT_ONCE, SILENT, Occasion
 from segments.models import Segment
@@ -36,14 +37,14 @@ def _cause(one: Settled, occasion: Occasion) -> str:
 def _events(one: Settled, model: ScoreModel, occasion: Occasion) -> Iterable[recording.OwnEvent]:
     about = {
         "model": model.key, "model_name": model.name, "points": round(one.points, 1), "cell": one.cell,
-        "band": _name(model.bands, one.band), "stage": _name(["", *model.stages], one.stage),
+        "band": name_of(model.bands, one.band), "stage": name_of(["", *model.stages], one.stage),
     }  # fmt: skip
     if one.band != one.was_band:
         direction = "up" if one.band > one.was_band else "down"
-        crossed = {**about, "previous_band": _name(model.bands, one.was_band), "direction": direction}
+        crossed = {**about, "previous_band": name_of(model.bands, one.was_band), "direction": direction}
         yield _event(one, "score.band_changed", crossed, f"band:{one.crossings}", occasion)
     if one.stage > one.was_stage:
-        reached = {**about, "previous_stage": _name(["", *model.stages], one.was_stage)}
+        reached = {**about, "previous_stage": name_of(["", *model.stages], one.was_stage)}
         yield _event(
             one,
             "score.stage_reached",
@@ -62,10 +63,6 @@ def _event(one: Settled, type_: str, properties: dict, what: str, occasion: Occa
         key=f"score:{one.model_id}:{one.contact_id}:{what}",
         occurred_at=occasion.now,
     )
-
-
-def _name(names: Sequence[str], place: int) -> str:
-    return names[place] if place < len(names) else ""
 
 
 def note(settled: Iterable[Settled], now: datetime, triggers: bool = True) -> None:
