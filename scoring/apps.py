@@ -1,4 +1,8 @@
 from django.apps import AppConfig
+from django.db import connection
+from django.db.models.signals import post_migrate
+
+from lib import clock
 
 
 class ScoringConfig(AppConfig):
@@ -10,3 +14,12 @@ class ScoringConfig(AppConfig):
         from scoring import fading
 
         work.register(work.Queue("scores", "Scores that fade", fading.is_due, fading.look))
+        post_migrate.connect(install_starters, sender=self)
+
+
+def install_starters(using, **_):
+    """After migrate, on a site that has no score model yet."""
+    from scoring import starters
+
+    if "scoring_scorepreview" in connection.introspection.table_names():
+        starters.install(clock.now())

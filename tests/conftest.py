@@ -10,10 +10,13 @@ from pathlib import Path
 
 import environ
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
+from django.db.models.signals import post_migrate
 
 from lib.postgres import Embedded
+from scoring.apps import install_starters
 
 EMBEDDED = pytest.StashKey[Embedded]()
 
@@ -33,6 +36,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server := config.stash.get(EMBEDDED, None):
         server.stop()
         shutil.rmtree(server.data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """Before the tables are made: tests make the score models that they need, so a test's site begins without one."""
+    post_migrate.disconnect(install_starters, sender=apps.get_app_config("scoring"))
 
 
 @pytest.fixture(autouse=True)
