@@ -10,9 +10,15 @@ class ScoringConfig(AppConfig):
     verbose_name = "Scores"
 
     def ready(self):
-        from ops import work
-        from scoring import fading
+        from contacts.merging import merge_steps
+        from ops import jobs, work
+        from scoring import fading, levels, recomputing, score_field, uniting
+        from segments import defining
 
+        score_field.register()
+        defining.ON_CHANGED.register("scores", levels.follow)
+        merge_steps.register("scores", uniting.unite)
+        jobs.register(recomputing.KIND, "Work out scores", recomputing.step)
         work.register(work.Queue("scores", "Scores that fade", fading.is_due, fading.look))
         post_migrate.connect(install_starters, sender=self)
 

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from contacts.models import Contact
 from ops.models import SiteSettings
-from scoring import fit
+from scoring import fit, recomputing
 from scoring.models import Score, ScoreRule
 from scoring.stage import settle_apart
 from segments import conditions, membership
@@ -53,15 +52,15 @@ def _turn(rule: ScoreRule, now: datetime) -> int:
     """Ask those about whom time may have changed the answer."""
     zone = SiteSettings.get().zone
     since, here = rule.swept_at or now, now.astimezone(zone)
-    if rule.turns_at_midnight and since.astimezone(zone).date() != here.date():
-        asked = set(Contact.objects.current().values_list("pk", flat=True))
-    else:
-        crossing = conditions.turning(rule.condition, since - OVERLAP, here)
-        asked = {pk for rows in crossing for pk in rows}
-    ordered = sorted(asked)
-    for start in range(0, len(ordered), AT_ONCE):
-        chunk = ordered[start : start + AT_ONCE]
-        membership.hold(chunk)
-        settle_apart(fit.judge({rule: chunk}, now), Occasion(now, Cause.TIME))
     ScoreRule.objects.filter(pk=rule.pk).update(swept_at=now)
-    return len(ordered) or 1
+    if rule.turns_at_midnight and since.astimezone(zone).date() != here.date():
+        recomputing.ask_again(rule, now)
+        return 1
+    crossing = conditions.turning(rule.condition, since - OVERLAP, here)
+    asked = {pk for rows in crossing for pk in rows[: AT_ONCE + 1]}
+    if len(asked) > AT_ONCE:
+        recomputing.ask_again(rule, now)
+    elif asked:
+        membership.hold(asked)
+        settle_apart(fit.judge({rule: asked}, now), Occasion(now, Cause.TIME))
+    return 1

@@ -18,7 +18,7 @@ PARTS = ("fit", "engagement")
 
 RULES = """
 SELECT id AS rule_key, part, effect, points, half_life, lasts, cap, "group" AS group_name, group_cap, position
-FROM scoring_scorerule"""
+FROM scoring_scorerule WHERE removed_at IS NULL"""
 
 # What a reset or set leaves of engagement, and which rule decides alone about fit.
 _COUNTED = """
@@ -27,6 +27,7 @@ entry AS (
         coalesce(nullif(l.effect, ''), r.effect) AS effect, coalesce(l.points, r.points) AS points,
         coalesce(l.half_life, r.half_life) AS half_life, coalesce(l.lasts, r.lasts) AS lasts, r.position
     FROM ledger l LEFT JOIN rules r ON r.rule_key = l.rule_key
+    WHERE l.rule_key IS NULL OR r.rule_key IS NOT NULL
 ),
 barrier AS (
     SELECT DISTINCT ON ({keys}) {keys}, id, at FROM entry WHERE part = 'engagement' AND effect <> 'add'

@@ -62,7 +62,7 @@ asked AS MATERIALIZED (
     SELECT model_id, contact_id
     FROM unnest(%(models)s::bigint[]) AS model_id, unnest(%(contacts)s::bigint[]) AS contact_id
 )"""
-_OF_MODELS = f"rules AS MATERIALIZED ({points.RULES} WHERE model_id = ANY(%(models)s::bigint[]))"
+_OF_MODELS = f"rules AS MATERIALIZED ({points.RULES} AND model_id = ANY(%(models)s::bigint[]))"
 _STANDINGS = f"""
 WITH {_ASKED}, {_OF_MODELS},
 ledger AS (

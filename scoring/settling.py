@@ -61,7 +61,7 @@ WITH asked AS MATERIALIZED (
     SELECT DISTINCT model_id, contact_id FROM unnest(%(models)s::bigint[], %(contacts)s::bigint[])
         AS asked (model_id, contact_id)
 ),
-rules AS MATERIALIZED ({points.RULES} WHERE model_id = ANY(%(every)s::bigint[])),
+rules AS MATERIALIZED ({points.RULES} AND model_id = ANY(%(every)s::bigint[])),
 -- Each contact's own rows, by the index, whatever the statistics say.
 ledger AS (
     SELECT {points.contributions("%(now)s::timestamptz")} FROM asked a CROSS JOIN LATERAL (

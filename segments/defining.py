@@ -15,6 +15,8 @@ SUBJECT = "contact"
 
 # Apps above register `places(ids) -> {id: [(what, url)]}`: where segments are used, in words.
 USES: Registry = Registry("use of segments")
+# … and `listener(now)`: told, in the same transaction, when the rules of a segment are others.
+ON_CHANGED: Registry = Registry("listener to changed rules of segments")
 
 
 class Refused(ValueError):
@@ -88,7 +90,13 @@ def save(segment: Segment, user, now: datetime) -> Segment:
     segment.save(update_fields=None if before is None else [*WORDS, *(WORKED_OUT if changed else [])])
     if changed:
         refreshing.start(segment, Cause.DEFINITION, user, now)
+        _tell(now)
     return segment
+
+
+def _tell(now: datetime) -> None:
+    for listener in ON_CHANGED:
+        listener(now)
 
 
 @transaction.atomic

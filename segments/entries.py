@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CONTACT, ATTRIBUTES, COMPANY = "Contact", "Attributes", "Company"
-GROUPS = (CONTACT, ATTRIBUTES, COMPANY, "Events", "E-mails", "Consent", "Segments", "Computed", "Sample")
+GROUPS = (CONTACT, ATTRIBUTES, COMPANY, "Events", "E-mails", "Consent", "Segments", "Computed", "Scores", "Sample")
 EVENT = "Event"  # the group of event.* fields, where there is an event
 
 

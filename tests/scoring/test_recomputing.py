@@ -1,0 +1,150 @@
+"""Recomputing after an edit, and merging: the ledger is what the events say, and nobody is told."""
+
+from datetime import timedelta
+
+import pytest
+
+from contacts import merging
+from contacts.models import Contact
+from events.models import Event
+from ops import jobs
+from scoring import adjusting, recomputing
+from scoring.adjusting import Deed
+from scoring.document import Document, Stage, parse, to_json
+from scoring.models import Score, ScoreChange, ScoreEdition, ScoreModel
+from tests import engine
+from tests.factories import NOW
+from tests.scoring.building import enact, half, made, on, whose
+from tests.scoring.test_settling import DAY, Shop, score
+
+pytestmark = pytest.mark.django_db
+CEO = {"field": "contact.title", "op": "is", "value": "CEO"}
+
+
+@pytest.fixture
+def shop():
+    return Shop()
+
+
+def edit(model: ScoreModel, now=NOW, **changes) -> ScoreModel:
+    """Put an edited definition in force, as the admin does it."""
+    before = parse(model.definition)
+    ScoreEdition.objects.get_or_create(model=model, number=model.edition, defaults={"definition": to_json(before)})
+    filled = model.filled_edition
+    document = Document(**{name: getattr(before, name) for name in before.__struct_fields__} | changes)
+    enact(model, document, now)
+    ScoreEdition.objects.create(model=model, number=model.edition, definition=to_json(document))
+    model.filled_edition = filled
+    model.save()
+    recomputing.start(model, None, now)
+    return model
+
+
+def rows() -> set[tuple]:
+    return set(ScoreChange.objects.values_list("rule__uid", "event_id", "contact", "ended_because"))
+
+
+def test_an_edit_of_points_and_fading_needs_no_new_ledger(shop):
+    lead = made(rules=[on("button.clicked", 10)])
+    shop.does("ann", "button.clicked", at=NOW - 30 * DAY)
+    engine.run(NOW)
+    before = set(ScoreChange.objects.values_list("pk", flat=True))
+    edit(lead, rules=[on("button.clicked", 90, fading=half(30))])
+    assert lead.job.arguments["rules"] == []
+    engine.run(NOW)
+    assert (score("ann").points, set(ScoreChange.objects.values_list("pk", flat=True))) == (45, before)
+    assert not Event.objects.filter(type="score.band_changed").exists()
+    lead.refresh_from_db()
+    assert lead.is_settled and lead.job.result == "1 person has a score."
+
+
+def test_new_changed_and_removed_rules_count_what_was_before(shop):
+    lead = made(rules=[on("button.clicked", 10), on("page.viewed", 1, at_most=2), whose(CEO, 20)])
+    shop.tells("ann", title="CEO")
+    for ago in range(4):
+        shop.does("ann", "page.viewed", at=NOW - ago * DAY)
+    shop.does("ann", "button.clicked")
+    shop.does("ann", "form.submitted", at=NOW - 3 * DAY)
+    engine.run(NOW)
+    assert score("ann").points == 10 + 2 + 20
+    tags = {"field": "contact.title", "op": "is", "value": "CTO"}
+    edit(lead, rules=[on("page.viewed", 1, at_most=3), on("form.submitted", 15), whose(tags, 20)])
+    engine.run(NOW)
+    assert (score("ann").points, score("ann").fit) == (18, 0)
+    edit(lead, rules=[on("button.clicked", 10), on("page.viewed", 1, at_most=2), whose(CEO, 20)])
+    engine.run(NOW)
+    assert score("ann").points == 32
+
+
+def test_recomputing_changes_nothing_where_nothing_was_wrong(shop):
+    lead = made(rules=[on("button.clicked", 10, at_most=2), on("page.viewed", 1), whose(CEO, 20)])
+    shop.tells("ann", title="CEO")
+    for ago in (3, 1, 2, 0):
+        shop.does("ann", "button.clicked", at=NOW - ago * DAY)
+        shop.does("ben", "page.viewed", at=NOW - ago * DAY)
+        engine.run(NOW)
+    adjusting.adjust(lead, [score("ann").contact_id], Deed("add", 7), NOW)
+    kept, scores = rows(), set(Score.objects.values_list("contact", "points", "band"))
+    recomputing.start(lead, None, NOW)
+    engine.run(NOW)
+    assert rows() == kept
+    assert set(Score.objects.values_list("contact", "points", "band")) == scores
+
+
+def test_events_that_wait_for_the_pipeline_are_left_to_it(shop):
+    lead = made(rules=[on("button.clicked", 60)])
+    shop.does("ann", "button.clicked")
+    job = recomputing.start(lead, None, NOW)
+    while job.due_at:
+        jobs._run_one(NOW)
+        job.refresh_from_db()
+    assert not ScoreChange.objects.exists()
+    engine.run(NOW)
+    assert score("ann").points == 60
+    assert Event.objects.filter(type="score.band_changed").count() == 1
+
+
+def test_a_cancelled_job_is_made_up_for_by_the_next(shop):
+    lead = made(rules=[on("button.clicked", 10)])
+    shop.does("ann", "button.clicked")
+    shop.does("ann", "page.viewed")
+    engine.run(NOW)
+    edit(lead, rules=[on("page.viewed", 3)])
+    jobs.cancel(lead.job.pk)
+    engine.run(NOW)
+    lead.refresh_from_db()
+    assert not lead.is_settled
+    edit(lead, rules=[on("button.clicked", 10)])
+    engine.run(NOW)
+    assert score("ann").points == 10
+
+
+def test_stages_are_followed_by_name(shop):
+    lead = made(rules=[on("button.clicked", 30)], stages=[Stage(name="Lead", points=20), Stage(name="Customer")])
+    shop.does("ann", "button.clicked")
+    engine.run(NOW)
+    ann = score("ann").contact_id
+    adjusting.move_stage(lead, [ann], 2, NOW)
+    edit(lead, stages=[Stage(name="Lead", points=20), Stage(name="Qualified", points=90), Stage(name="Customer")])
+    engine.run(NOW)
+    lead.refresh_from_db()
+    assert lead.stages[score("ann").stage - 1] == "Customer"
+
+
+def test_a_merge_unites_ledgers_and_tells_nobody(shop):
+    lead = made(rules=[on("button.clicked", 30, at_most=3), whose(CEO, 20)])
+    for user, times in {"ann": 2, "ben": 2}.items():
+        shop.tells(user, title="CEO")
+        for n in range(times):
+            shop.does(user, "button.clicked", at=NOW - timedelta(hours=n))
+    engine.run(NOW)
+    ids = {user: Contact.objects.get(identities__value=user).pk for user in ("ann", "ben")}
+    adjusting.adjust(lead, [ids["ben"]], Deed("add", 5), NOW)
+    engine.run(NOW)
+    told = Event.objects.filter(type="score.band_changed").count()
+    merging.merge([(ids["ann"], ids["ben"])], NOW)
+    engine.run(NOW + timedelta(minutes=11))
+    [kept] = Score.objects.all()
+    assert (kept.contact_id, kept.points, kept.fit) == (ids["ann"], 3 * 30 + 20 + 5, 20)
+    silent = Event.objects.filter(type="score.band_changed").count() - told
+    assert silent <= 1 and not ScoreChange.objects.filter(contact=ids["ben"]).exists()
