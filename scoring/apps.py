@@ -12,13 +12,14 @@ class ScoringConfig(AppConfig):
     def ready(self):
         from contacts.merging import merge_steps
         from ops import jobs, work
-        from scoring import fading, levels, recomputing, score_field, uniting
+        from scoring import fading, levels, previewing, recomputing, score_field, uniting
         from segments import defining
 
         score_field.register()
         defining.ON_CHANGED.register("scores", levels.follow)
         merge_steps.register("scores", uniting.unite)
         jobs.register(recomputing.KIND, "Work out scores", recomputing.step)
+        jobs.register(previewing.KIND, "Preview of changes to scores", previewing.step)
         work.register(work.Queue("scores", "Scores that fade", fading.is_due, fading.look))
         post_migrate.connect(install_starters, sender=self)
 

@@ -30,8 +30,8 @@ entry AS (
     WHERE l.rule_key IS NULL OR r.rule_key IS NOT NULL
 ),
 barrier AS (
-    SELECT DISTINCT ON ({keys}) {keys}, id, at FROM entry WHERE part = 'engagement' AND effect <> 'add'
-    ORDER BY {keys}, at DESC, event_id DESC NULLS FIRST, id DESC
+    SELECT DISTINCT ON ({keys}) {keys}, id, at, rule_key FROM entry WHERE part = 'engagement' AND effect <> 'add'
+    ORDER BY {keys}, at DESC, rule_key IS NULL DESC, position, event_id DESC, id DESC
 ),
 decisive AS (
     SELECT DISTINCT ON ({keys}) {keys}, id FROM entry WHERE part = 'fit' AND effect <> 'add'
@@ -42,7 +42,10 @@ counted AS (
     FROM entry e LEFT JOIN barrier b USING ({keys}) LEFT JOIN decisive d USING ({keys})
     WHERE CASE e.part WHEN 'fit' THEN d.id IS NULL OR d.id = e.id
         ELSE b.id IS NULL OR b.id = e.id OR (
-            e.effect = 'add' AND (e.at > b.at OR e.at = b.at AND (e.event_id IS NOT NULL OR e.id > b.id))
+            -- At the same instant people's deeds have an order; what a rule adds comes after what a rule resets.
+            e.effect = 'add' AND (
+                e.at > b.at OR e.at = b.at AND (e.rule_key IS NOT NULL OR b.rule_key IS NOT NULL OR e.id > b.id)
+            )
         ) END
 ),
 valued AS (

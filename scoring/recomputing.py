@@ -174,7 +174,7 @@ WHERE r.id = c.rule_id AND r.model_id = %s AND r.removed_at IS NOT NULL AND c.en
     AND c.contact_id = ANY(ARRAY(SELECT unnest(%s::bigint[])))
 """
 # Events that the pipeline has not read yet: it will count them itself, and tell of it.
-_WAITING = Change.objects.filter(event_id=OuterRef("pk"))
+WAITING = Change.objects.filter(event_id=OuterRef("pk"))
 
 
 def refill(rules: Sequence[ScoreRule], ids: Collection[int], now: datetime) -> None:
@@ -182,7 +182,7 @@ def refill(rules: Sequence[ScoreRule], ids: Collection[int], now: datetime) -> N
     first = Event.objects.order_by("pk").values_list("pk", flat=True).first()
     if not rules or first is None:
         return
-    sources = [ledger.fitting(rule, ledger.fits(rule, ids).filter(~Exists(_WAITING))) for rule in rules]
+    sources = [ledger.fitting(rule, ledger.fits(rule, ids).filter(~Exists(WAITING))) for rule in rules]
     values: list[Any] = [value for _, its in sources for value in its]
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, [array(ids), array(rule.pk for rule in rules), first])

@@ -37,11 +37,16 @@ def write(model: ScoreModel, document: Document, now: datetime) -> None:
 
 def _write_rules(model: ScoreModel, document: Document, now: datetime) -> None:
     """Rows keep their uid, for the ledger: one that is gone is marked as removed, and may come back."""
-    caps = {group.name: group.cap for group in document.groups}
-    rows = [_row(model, rule, place, caps, now) for place, rule in enumerate(document.rules)]
+    rows = rows_of(model, document, now)
     ScoreRule.objects.bulk_create(rows, update_conflicts=True, unique_fields=["model", "uid"], update_fields=WRITTEN)
     gone = ScoreRule.objects.filter(model=model, removed_at=None).exclude(uid__in=[row.uid for row in rows])
     gone.update(removed_at=now)
+
+
+def rows_of(model: ScoreModel, document: Document, now: datetime) -> list[ScoreRule]:
+    """The document's rules as the engine reads them, not saved."""
+    caps = {group.name: group.cap for group in document.groups}
+    return [_row(model, rule, place, caps, now) for place, rule in enumerate(document.rules)]
 
 
 def _row(model: ScoreModel, rule: Rule, place: int, caps: dict[str, int], now: datetime) -> ScoreRule:
