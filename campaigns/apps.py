@@ -10,10 +10,21 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self):
-        from campaigns import announcing, catcher, claiming, merging, panels, saved_conditions, segment_uses, sending
+        from campaigns import (
+            announcing,
+            catcher,
+            claiming,
+            merging,
+            panels,
+            saved_conditions,
+            score_uses,
+            segment_uses,
+            sending,
+        )
         from campaigns.models import Campaign, EmailTemplate
         from contacts.merging import merge_steps
         from ops import work
+        from scoring.defining import USES as USES_OF_SCORES
         from segments import checks, computed_field, defining
         from segments.message_leaf import CHOICES
 
@@ -22,6 +33,7 @@ class CampaignsConfig(AppConfig):
         panels.register()
         defining.USES.register("campaigns", segment_uses.places)
         computed_field.USES.register("campaigns", saved_conditions.uses_of_computed)
+        USES_OF_SCORES.register("campaigns", score_uses.places)
         checks.TREES.register("campaigns", saved_conditions.trees)
         merge_steps.register("messages", merging.move)
         work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))

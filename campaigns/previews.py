@@ -9,11 +9,12 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import QuerySet
 from django.forms import ModelChoiceField
 
+from campaigns import worked_out
 from campaigns.compiling import CompiledEmail, render_email
 from campaigns.document import Document
 from campaigns.liquid import Aborted, OnMissing, RenderFailed
 from campaigns.models import EmailTemplate, Message
-from campaigns.rendering import context, read_computed
+from campaigns.rendering import context
 from contacts.models import Contact
 from events.models import Event
 from ops.models import SiteSettings
@@ -79,7 +80,7 @@ def rendered(compiled: CompiledEmail, contact: Contact, context: dict, on_missin
 def values(contact: Contact, document: Document | None, now: datetime) -> dict[str, Any]:
     """What a template may use; the event is the contact's newest one that lets people in."""
     tags = list(contact.tags.values_list("name", flat=True))
-    read_computed([contact])
+    worked_out.read([(contact, None)], now)
     return context(
         contact,
         tags,

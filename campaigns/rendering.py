@@ -1,6 +1,6 @@
 """From a message row to a mail: the context its template sees, the headers, the tracking."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from django.conf import settings
 
+from campaigns import worked_out
 from campaigns.compiling import CompiledEmail, RenderedEmail, render_email
 from campaigns.liquid import OnMissing
 from campaigns.models import EmailTemplate, Message
 from campaigns.tokens import token
 from contacts.models import Contact
 from ops.models import SiteSettings
-from segments.computed_writing import values_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def context(
             "email": contact.email,
             "tags": tags,
             "timezone": contact.timezone or site.timezone,
-            "computed": getattr(contact, "computed", {}),  # read for a whole batch at once: read_computed
+            **worked_out.of(contact),  # read for a whole batch at once
         },
         "event": event or {},
         "campaign": {"name": campaign},
@@ -58,20 +58,6 @@ def context(
         "unsubscribe_url": unsubscribe_url,
         "now": now,
     }
-
-
-def read_computed(contacts: Iterable[Contact]) -> None:
-    """Fetch what templates read as contact.computed.…; two queries, whatever the number of contacts."""
-    contacts = list(contacts)
-    found = values_of({contact.pk for contact in contacts})
-    for contact in contacts:
-        contact.computed = found[contact.pk]  # type: ignore[attr-defined]
-
-
-def reads_computed(template: EmailTemplate) -> bool:
-    # Of one that cannot be read the others of its batch must not suffer: its own turn to be written says what is wrong.
-    variables = template.compiled.get("variables", [])
-    return any(one["path"].startswith("contact.computed") for one in variables)
 
 
 def url(purpose: str, path: str, message: Message) -> str:

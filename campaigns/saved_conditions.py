@@ -1,6 +1,6 @@
 """The conditions of live campaigns, and which campaigns and templates use a computed attribute."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db import connection
@@ -12,11 +12,12 @@ from segments.computed_models import ComputedAttribute
 # A field of a condition, however deep; a value in a mail.
 _CAMPAIGNS = """
 SELECT DISTINCT c.id, c.name FROM campaigns_campaign c LEFT JOIN campaigns_version v ON v.id = c.live_id
-WHERE c.state <> 'archived' AND jsonb_build_array(c.draft, v.document) @? '$.**.field ? (@ == $key)'::jsonpath
+WHERE c.state <> 'archived' AND jsonb_build_array(c.draft, v.document) @? ANY(%s::jsonpath[])
+ORDER BY c.name, c.id
 """
 _TEMPLATES = """
 SELECT id, name FROM campaigns_emailtemplate
-WHERE concat_ws(' ', subject, preheader, html, text) ~ ('contact\\.computed\\.' || %s || '\\M') ORDER BY name
+WHERE concat_ws(' ', subject, preheader, html, text) ~ %s ORDER BY name, id
 """
 
 
@@ -34,10 +35,15 @@ def trees() -> Iterator[tuple[str, Any, str]]:
 
 def uses_of_computed(attribute: ComputedAttribute) -> list[tuple[str, str]]:
     """(what, in words; the address of its page)."""
+    return named([f'$.**.field ? (@ == "computed.{attribute.key}")'], rf"contact\.computed\.{attribute.key}\M")
+
+
+def named(in_campaigns: Sequence[str], in_mails: str) -> list[tuple[str, str]]:
+    """Campaigns, by SQL/JSON paths into their documents, live or draft; templates, by a regular expression."""
     with connection.cursor() as cursor:
-        cursor.execute(_CAMPAIGNS.replace("$key", f'"computed.{attribute.key}"'))
+        cursor.execute(_CAMPAIGNS, [list(in_campaigns)])
         campaigns = cursor.fetchall()
-        cursor.execute(_TEMPLATES, [attribute.key])
+        cursor.execute(_TEMPLATES, [in_mails])
         templates = cursor.fetchall()
     found = [(f"the campaign “{name}”", _page("campaign", pk)) for pk, name in campaigns]
     return found + [(f"the template “{name}”", _page("emailtemplate", pk)) for pk, name in templates]

@@ -23,13 +23,13 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 
-from campaigns import answers, doors, settling
+from campaigns import answers, doors, settling, worked_out
 from campaigns.claiming import LEASE_SECONDS, claim, give_back, renew
 from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
 from campaigns.liquid import Aborted, RenderFailed
 from campaigns.models import Campaign, Message
-from campaigns.rendering import Mail, mail, message_id, read_computed, reads_computed, render
+from campaigns.rendering import Mail, mail, message_id, render
 from campaigns.transports import Transport, transport_from
 from contacts import consent
 from contacts.models import Address, ContactTag
@@ -141,8 +141,7 @@ class Batch:
         self.site = SiteSettings.get()
         self._settle_what_may_not_go()
         self.tags = self._read_tags()
-        if reading := [message for message in self.messages if reads_computed(message.template)]:
-            read_computed(message.contact for message in reading)
+        worked_out.read(((message.contact, message.template) for message in self.messages), self.now)
         with settling.at_work():
             self.transport.send_all(self._mails(), self._commit)
             self._commit([], None)

@@ -5,13 +5,15 @@ from pathlib import Path
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from campaigns import worked_out
 from campaigns.compiling import DEFAULT_FOOTER_HTML, CompiledEmail, check_marketing, compile_email
 from campaigns.liquid import TemplateError, Variable
 from campaigns.models import EmailTemplate
 from campaigns.previews import known_attributes
 
 STARTER = Path(__file__).with_name("starter_mail.html")
-PROVIDED = {"computed", "email", "id", "tags", "timezone"}  # of the contact, whatever its attributes are
+# Of the contact, whatever its attributes are.
+PROVIDED = {"email", "id", "tags", "timezone", *(group.name for group in worked_out.GROUPS)}
 FIELDS = ("subject", "preheader", "html", "text")
 
 
@@ -66,10 +68,18 @@ def field_of(fault: TemplateError) -> str | None:
 
 
 def unknown_attributes(compiled: CompiledEmail) -> list[str]:
-    """A sentence for each attribute that the mail reads and that no contact has so far."""
+    """A sentence for each value of the contact that the mail reads and that nobody has so far."""
     known = {*known_attributes(), *PROVIDED}
-    strange = [one for one in compiled.variables if _attribute(one.path) and _attribute(one.path) not in known]
-    return list(dict.fromkeys(_warning(one) for one in strange))
+    found = ((one, _strange(one.path, known)) for one in compiled.variables)
+    return list(dict.fromkeys(_warning(one, clause) for one, clause in found if clause))
+
+
+def _strange(path: str, known: set[str]) -> str:
+    """What is strange about a path, in a clause; empty if nothing is."""
+    attribute = _attribute(path)
+    if not attribute or attribute in known or attribute.partition(".")[0] in PROVIDED:
+        return worked_out.wrong(path)
+    return f"no contact has “{attribute}” so far"
 
 
 def _attribute(path: str) -> str:
@@ -77,7 +87,7 @@ def _attribute(path: str) -> str:
     return rest.partition("[")[0] if root == "contact" else ""
 
 
-def _warning(variable: Variable) -> str:
+def _warning(variable: Variable, clause: str) -> str:
     line = f", line {variable.line}" if variable.field in ("HTML", "Text") else ""
     advice = "" if variable.has_default else '; without | default: "…" nobody would get the mail'
-    return f"{variable.field}{line}: no contact has “{_attribute(variable.path)}” so far{advice}."
+    return f"{variable.field}{line}: {clause}{advice}."

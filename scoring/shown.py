@@ -9,6 +9,12 @@ def points(value: float) -> str:
     return shown.replace("-", "−")  # noqa: RUF001  a minus, not a hyphen
 
 
+def number(value: float) -> int | float:
+    """The same for machines: 12, 12.4."""
+    rounded = round(value, 1)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
 def signed(value: float) -> str:
     """“+5”, “−10”, “0”."""
     return f"+{points(value)}" if round(value, 1) > 0 else points(value)
