@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter
 from unfold.decorators import display
 
-from contacts import address_admin, consent, contact_actions, contact_page, panels, writing
+from contacts import address_admin, consent, contact_actions, contact_page, list_columns, panels, writing
 from contacts import import_admin as import_admin  # registers itself
 from contacts.consent import suppressions_of
 from contacts.contact_forms import AddContactForm
@@ -83,6 +83,17 @@ class ContactAdmin(BigTableAdmin):
     def get_list_filter(self, request):
         return [*panels.list_filters, *self.list_filter]
 
+    def get_list_display(self, request):
+        return [*self.list_display[:-2], *list_columns.displayed(request), *self.list_display[-2:]]
+
+    def get_sortable_by(self, request):
+        return list_columns.sortable(request)
+
+    def get_changelist_instance(self, request):
+        found = super().get_changelist_instance(request)
+        list_columns.fill(request, found.result_list, clock.now())
+        return found
+
     def has_delete_permission(self, request, obj=None):
         return False
 
@@ -94,7 +105,8 @@ class ContactAdmin(BigTableAdmin):
         user_ids = Prefetch("identities", Identity.objects.filter(kind=Identity.Kind.USER), "user_ids")
         rows = super().get_queryset(request).current().for_list().prefetch_related(user_ids)
         of_address = Address.objects.filter(pk=OuterRef("address"))
-        return rows.annotate(is_suppressed=Exists(of_address.filter(Exists(suppressions_of()))))
+        joins = list_columns.joins(request)
+        return rows.annotate(is_suppressed=Exists(of_address.filter(Exists(suppressions_of()))), **joins)
 
     def get_search_results(self, request, queryset, search_term):
         term = search_term.strip()

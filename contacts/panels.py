@@ -64,6 +64,8 @@ panels: Registry[Panel] = Registry("panel of the contact page")
 sources: Registry[Source] = Registry("source of the timeline")
 # Filters of the contact list, as Django's admin takes them.
 list_filters: Registry[Any] = Registry("filter of the contact list")
+# Columns of the contact list beside its own: contacts.list_columns.
+list_columns: Registry[Any] = Registry("columns of the contact list")
 
 
 def drawn(contact: Contact, request, now: datetime) -> list[dict[str, str]]:

@@ -22,6 +22,13 @@ class ScoringConfig(AppConfig):
         jobs.register(previewing.KIND, "Preview of changes to scores", previewing.step)
         work.register(work.Queue("scores", "Scores that fade", fading.is_due, fading.look))
         post_migrate.connect(install_starters, sender=self)
+        self._where_contacts_are_seen()
+
+    def _where_contacts_are_seen(self):
+        from scoring import contact_list, export_columns
+
+        for place in (contact_list, export_columns):
+            place.register()
 
 
 def install_starters(using, **_):

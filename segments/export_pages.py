@@ -24,11 +24,12 @@ def export_page(model_admin: ModelAdmin, request: HttpRequest, object_id: int) -
     size = Segment.objects.with_size().get(pk=segment.pk).size
     if request.method != "POST":
         title = f"Export {people(size)}"
-        return page(model_admin, request, "segments/export.html", title, segment, segment=segment, size=size)
+        more = exporting.added()
+        return page(model_admin, request, "segments/export.html", title, segment, segment=segment, size=size, more=more)
     now = clock.now()
     Segment.objects.filter(pk=segment.pk).update(used_at=now)
     audit.note(request.user, segment, f"Exported {people(size)} as a file.")
     name = f"{slugify(segment.name) or 'segment'}-{timezone.localdate(now)}.csv"
     headers = {"Content-Disposition": content_disposition_header(True, name), "Cache-Control": "no-store"}
-    file = exporting.lines(segment, with_attributes=bool(request.POST.get("attributes")))
+    file = exporting.lines(segment, now, with_attributes=bool(request.POST.get("attributes")))
     return StreamingHttpResponse(file, content_type="text/csv; charset=utf-8", headers=headers)
