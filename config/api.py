@@ -9,6 +9,8 @@ from rest_framework.views import APIView
 
 from contacts import api as contacts
 from events import api as events
+from scoring import api as scores
+from scoring import api_contacts as scored
 from segments import api as segments
 from segments import api_members as members
 
@@ -43,5 +45,14 @@ urlpatterns = [
     path("segments/<int:segment>/members/remove/", members.RemoveMembersView.as_view(), name="api-segment-remove"),
     path("segments/<int:segment>/members/move/", members.MoveMembersView.as_view(), name="api-segment-move"),
     path("segments/<int:segment>/contacts/<str:who>/", members.MemberView.as_view(), name="api-segment-contact"),
+    path("scores/", scores.ScoresView.as_view(), name="api-scores"),
+    path("scores/<str:key>/", scores.ScoreView.as_view(), name="api-score"),
+    path("scores/<str:key>/recompute/", scores.RecomputeView.as_view(), name="api-score-recompute"),
+    path("scores/<str:key>/contacts/", scored.TopView.as_view(), name="api-score-top"),
+    # After the two above: no contact is called “recompute” or “contacts”, but a model may be called “contacts”.
+    path("scores/contacts/<str:who>/", scored.AllScoresView.as_view(), name="api-scores-of-contact"),
+    path("scores/<str:key>/contacts/<str:who>/", scored.ContactScoreView.as_view(), name="api-score-contact"),
+    path("scores/<str:key>/contacts/<str:who>/ledger/", scored.LedgerView.as_view(), name="api-score-ledger"),
+    path("scores/<str:key>/contacts/<str:who>/stage/", scored.StageView.as_view(), name="api-score-stage"),
     re_path(r"^.*$", NothingHere.as_view(), name="api-nothing"),
 ]

@@ -244,6 +244,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    # Lists of choices whose fields have the same name would be called after a hash of theirs.
+    "ENUM_NAME_OVERRIDES": {
+        "SegmentKind": "segments.models.Segment.Kind",
+        "ScoreRuleKind": "scoring.models.ScoreRule.Kind",
+        "RecomputingState": "scoring.api_bodies.JOB_STATES",
+        "ScoreModelState": "scoring.api_bodies.MODEL_STATES",
+    },
 }
 
 # --- Language, time, files ---------------------------------------------------------------------------------

@@ -37,8 +37,10 @@ NOT_FOUND = {404: OpenApiResponse(Fault, "There is no such contact.")}
 class Body(serializers.Serializer):
     """A JSON object; a name that it does not know is an error, not something silently dropped."""
 
+    default_error_messages = {"invalid": "Send a JSON object here."}
+
     def to_internal_value(self, data: Any) -> Any:
-        if unknown := sorted(set(data) - set(self.fields)):
+        if unknown := sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []:
             names = ", ".join(self.fields)
             sentence = f"“{unknown[0][:60]}” is unknown here; send one of {names}."
             raise exceptions.ValidationError({unknown[0][:60]: [sentence]})  # the name may be empty
@@ -96,7 +98,7 @@ PAGING = [
 
 def page(request: Request, rows: QuerySet, as_json: Callable[[Any], Any]) -> dict[str, Any]:
     """One page, newest first by primary key; `next` is the cursor of the following one, or null."""
-    limit = _limit(request)
+    limit = limit_of(request)
     if cursor := text(request, "cursor"):
         rows = rows.filter(pk__lt=_place(rows, cursor))
     found = list(rows.order_by("-pk")[: limit + 1])
@@ -110,7 +112,8 @@ def page_of(name: str, row: type[serializers.Serializer]) -> serializers.Seriali
     return inline_serializer(name, {"results": row(many=True), "next": following})
 
 
-def _limit(request: Request) -> int:
+def limit_of(request: Request) -> int:
+    """How many rows the URL asks for."""
     given = text(request, "limit")
     if not given:
         return LIMIT

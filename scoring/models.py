@@ -30,6 +30,11 @@ def cell_of(fit_grade: int, engagement_grade: int) -> str:
     return f"{'CBA'[fit_grade]}{3 - engagement_grade}"
 
 
+def grades_of(cell: str) -> tuple[int, int]:
+    """The grades of fit and engagement, as Score has them, of a cell of the grid."""
+    return "CBA".index(cell[0]), 3 - int(cell[1])
+
+
 class ScoreModelQuerySet(models.QuerySet):
     def active(self):
         return self.filter(is_active=True)

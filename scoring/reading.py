@@ -15,7 +15,7 @@ from events.models import Event
 from events.sentences import properties_in_words, sentence
 from lib.durations import in_words
 from scoring import points
-from scoring.models import Score, ScoreChange, ScoreModel, ScoreRule, cell_of
+from scoring.models import Score, ScoreChange, ScoreModel, ScoreRule, cell_of, grades_of
 from segments.sql import array
 
 CANDIDATES = 1_000
@@ -110,14 +110,17 @@ def _standings(
         yield model, contact, Standing(total, fit, engagement, *words)
 
 
-def top(model: ScoreModel, now: datetime, limit: int, band: int | None = None) -> list[tuple[int, Standing]]:
-    """(contact id, standing) of those with most points, in a band or anywhere.
+def top(
+    model: ScoreModel, now: datetime, limit: int, band: int | None = None, cell: str = "", stage: int | None = None
+) -> list[tuple[int, Standing]]:
+    """(contact id, standing) of those with most points, anywhere or in a band, a cell of the grid, a stage.
 
     Chosen among the thousand with most points when last looked at, and ordered by the points of now.
     """
-    rows = Score.objects.filter(model=model, contact__merged_into=None)
-    if band is not None:
-        rows = rows.filter(band=band)
+    fit, engagement = grades_of(cell) if cell else (None, None)
+    which = {"band": band, "fit_grade": fit, "engagement_grade": engagement, "stage": stage}
+    asked = {name: place for name, place in which.items() if place is not None}
+    rows = Score.objects.filter(model=model, contact__merged_into=None, **asked)
     ids = list(rows.order_by("-points").values_list("contact_id", flat=True)[: max(CANDIDATES, limit)])
     found = standings(model, ids, now)
     return sorted(found.items(), key=lambda item: (-item[1].points, item[0]))[:limit]

@@ -41,6 +41,16 @@ SCOPES = {
     ("POST", "/api/segments/1/members/remove/"): "segments:write",
     ("POST", "/api/segments/1/members/move/"): "segments:write",
     ("GET", "/api/segments/1/contacts/1/"): "segments:read",
+    ("GET", "/api/scores/"): "scores:read",
+    ("GET", "/api/scores/lead/"): "scores:read",
+    ("GET", "/api/scores/lead/recompute/"): "scores:read",
+    ("POST", "/api/scores/lead/recompute/"): "scores:write",
+    ("GET", "/api/scores/lead/contacts/"): "scores:read",
+    ("GET", "/api/scores/contacts/1/"): "scores:read",
+    ("GET", "/api/scores/lead/contacts/1/"): "scores:read",
+    ("POST", "/api/scores/lead/contacts/1/"): "scores:write",
+    ("GET", "/api/scores/lead/contacts/1/ledger/"): "scores:read",
+    ("POST", "/api/scores/lead/contacts/1/stage/"): "scores:write",
 }
 OPEN = {"api-schema", "api-docs", "api-nothing"}
 
@@ -76,6 +86,14 @@ ADDRESSES = [
     ("segment-remove", [1]),
     ("segment-move", [1]),
     ("segment-contact", [1, "1"]),
+    ("scores", []),
+    ("score", ["lead"]),
+    ("score-recompute", ["lead"]),
+    ("score-top", ["lead"]),
+    ("scores-of-contact", ["1"]),
+    ("score-contact", ["lead", "1"]),
+    ("score-ledger", ["lead", "1"]),
+    ("score-stage", ["lead", "1"]),
 ]
 
 

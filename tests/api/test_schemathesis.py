@@ -17,11 +17,16 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from contacts import writing
+from contacts.models import Contact
 from lib import clock
 from ops.models import ApiKey
+from scoring import adjusting
+from scoring.adjusting import Deed
+from scoring.document import Stage
 from segments import defining
 from segments.models import Segment
 from tests.api.wire_description import WIRE
+from tests.scoring.building import made
 
 pytestmark = pytest.mark.django_db
 CHECKS = [
@@ -71,6 +76,10 @@ def ask(request):
             if "segment" in (case.path_parameters or {}):
                 there = st.sampled_from(list(Segment.objects.values_list("pk", flat=True)))
                 case.path_parameters["segment"] = data.draw(st.one_of(st.just(case.path_parameters["segment"]), there))
+            if "key" in (case.path_parameters or {}):
+                case.path_parameters["key"] = data.draw(
+                    st.one_of(st.just(case.path_parameters["key"]), st.just("lead"))
+                )
             if isinstance(case.body, dict) and "condition" in case.body:
                 case.body["condition"] = data.draw(st.one_of(st.just(case.body["condition"]), TREES))
             cache.clear()
@@ -108,6 +117,16 @@ API = [
     "segments_remove_members",
     "segments_move_members",
     "segments_member",
+    "scores_list",
+    "scores_read",
+    "scores_recomputing",
+    "scores_recompute",
+    "scores_top",
+    "scores_of_contact",
+    "scores_change",
+    "scores_move_stage",
+    "scores_ledger",
+    "scores_all_of_contact",
 ]
 
 
@@ -125,8 +144,10 @@ def test_the_api_answers_as_it_says(name, app, source, key_for, ask):
     writing.upsert_user("ann", writing.Upsert(email="ann@example.com"), clock.now(), source)
     for kind, condition in (("dynamic", PRO), ("static", None)):
         defining.save(Segment(name=kind, kind=kind, condition=condition), None, clock.now())
+    score = made(now=clock.now(), stages=[Stage(name="Lead", points=50)])
+    adjusting.adjust(score, [Contact.objects.get().pk], Deed("add", 60), clock.now())
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", app)
-    ask(schema, operations(schema)[name], key_for(), 40 if not name.startswith("segments") else 12)
+    ask(schema, operations(schema)[name], key_for(), 12 if name.startswith(("segments", "scores")) else 40)
 
 
 @pytest.mark.parametrize("name", ["batch", "import", "track", "identify", "page", "screen", "group", "alias"])

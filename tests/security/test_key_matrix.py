@@ -100,12 +100,16 @@ def test_the_tables_know_every_address_outside_the_admin():
     public |= {"u/<str:token>", "u/<str:token>/", "u/<str:token>/undo", "projects/<str:write_key>/settings"}
     contacts = {f"contacts/{rest}" for rest in ("", "<str:who>/", *(f"<str:who>/{part}/" for part in OF_A_CONTACT))}
     segments = {f"segments/{rest}" for rest in ("", "evaluate/", *(f"<int:segment>/{part}" for part in OF_A_SEGMENT))}
-    known = calls | public | contacts | segments | {"events/", "event-types/"}
+    scores = {f"scores/{rest}" for rest in ("", "contacts/<str:who>/", *(f"<str:key>/{part}" for part in OF_A_SCORE))}
+    known = calls | public | contacts | segments | scores | {"events/", "event-types/"}
     assert found == known, "a new address: say who may call it"
 
 
 OF_A_CONTACT = ("attributes", "tags", "unsubscribe")
 OF_A_SEGMENT = ("", "refresh/", "members/", "members/remove/", "members/move/", "contacts/<str:who>/")
+
+OF_A_CONTACTS_SCORE = ("", "ledger/", "stage/")
+OF_A_SCORE = ("", "recompute/", "contacts/", *(f"contacts/<str:who>/{part}" for part in OF_A_CONTACTS_SCORE))
 
 
 def outside(found):
