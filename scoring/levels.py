@@ -4,7 +4,7 @@ A contact is looked at again when fading may take the score over one of them, so
 their own. Conditions of campaigns are asked when somebody is there; they need none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -47,3 +47,13 @@ def _numbers(value: Any) -> Iterator[float]:
     for one in value if isinstance(value, list) else [value]:
         with suppress(Unreadable):
             yield float(read_number(one, AT_ANY_TIME))
+
+
+def places(ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
+    """A use of score models: the conditions of segments."""
+    keys = {token(key): pk for pk, key in ScoreModel.objects.filter(pk__in=ids).values_list("pk", "key")}
+    found: dict[int, list[tuple[str, str]]] = {}
+    for segment in Segment.objects.filter(reads__overlap=[*keys]):
+        for name in keys.keys() & set(segment.reads):
+            found.setdefault(keys[name], []).append((f"the segment “{segment}”", segment.get_absolute_url()))
+    return found

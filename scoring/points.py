@@ -20,39 +20,37 @@ RULES = """
 SELECT id AS rule_key, part, effect, points, half_life, lasts, cap, "group" AS group_name, group_cap, position
 FROM scoring_scorerule WHERE removed_at IS NULL"""
 
-# What a reset or set leaves of engagement, and which rule decides alone about fit.
+# What a reset or set leaves of engagement, and which rule decides alone about fit. Those left out are few and looked
+# for first: to join everybody's contributions with them twice took twice as long as all the rest.
 _COUNTED = """
 entry AS (
-    SELECT {l_keys}, l.moment, l.id, l.rule_key, l.event_id, l.at, coalesce(r.part, 'engagement') AS part,
-        coalesce(nullif(l.effect, ''), r.effect) AS effect, coalesce(l.points, r.points) AS points,
-        coalesce(l.half_life, r.half_life) AS half_life, coalesce(l.lasts, r.lasts) AS lasts, r.position
+    SELECT {l_keys}, l.moment, l.id, l.rule_key, l.event_id, l.at, coalesce(r.part = 'fit', false) AS is_fit,
+        coalesce(nullif(l.effect, ''), r.effect) = 'add' AS adds, r.position,
+        CASE r.effect WHEN 'reset' THEN 0 ELSE coalesce(l.points, r.points) END AS points,
+        coalesce(l.half_life, r.half_life) AS half_life, coalesce(l.lasts, r.lasts) AS lasts
     FROM ledger l LEFT JOIN rules r ON r.rule_key = l.rule_key
     WHERE l.rule_key IS NULL OR r.rule_key IS NOT NULL
 ),
-barrier AS (
-    SELECT DISTINCT ON ({keys}) {keys}, id, at, rule_key FROM entry WHERE part = 'engagement' AND effect <> 'add'
-    ORDER BY {keys}, at DESC, rule_key IS NULL DESC, position, event_id DESC, id DESC
-),
 decisive AS (
-    SELECT DISTINCT ON ({keys}) {keys}, id FROM entry WHERE part = 'fit' AND effect <> 'add'
-    ORDER BY {keys}, position, id
+    SELECT DISTINCT ON ({keys}, is_fit) {keys}, is_fit, id, at, rule_key FROM entry WHERE NOT adds
+    ORDER BY {keys}, is_fit, CASE WHEN is_fit THEN position END, CASE WHEN NOT is_fit THEN at END DESC,
+        rule_key IS NULL DESC, position, event_id DESC, id DESC
 ),
-counted AS (
-    SELECT e.*, least(greatest(date_part('epoch', e.moment - e.at), 0), 1e11) AS age
-    FROM entry e LEFT JOIN barrier b USING ({keys}) LEFT JOIN decisive d USING ({keys})
-    WHERE CASE e.part WHEN 'fit' THEN d.id IS NULL OR d.id = e.id
-        ELSE b.id IS NULL OR b.id = e.id OR (
-            -- At the same instant people's deeds have an order; what a rule adds comes after what a rule resets.
-            e.effect = 'add' AND (
-                e.at > b.at OR e.at = b.at AND (e.rule_key IS NOT NULL OR b.rule_key IS NOT NULL OR e.id > b.id)
-            )
-        ) END
+passed AS (
+    -- At the same instant people's deeds have an order; what a rule adds comes after what a rule resets.
+    SELECT e.id, e.moment FROM decisive d JOIN entry e USING ({keys}, is_fit)
+    WHERE e.id <> d.id AND (
+        e.is_fit OR NOT e.adds OR e.at < d.at
+        OR e.at = d.at AND e.rule_key IS NULL AND d.rule_key IS NULL AND e.id < d.id
+    )
 ),
 valued AS (
-    SELECT *, CASE WHEN effect = 'reset' OR age >= lasts THEN 0
-        WHEN half_life IS NULL THEN points
+    SELECT *, CASE WHEN age >= lasts THEN 0 WHEN half_life IS NULL THEN points
         ELSE points * power(0.5, least(age / half_life, {halvings})) END AS worth
-    FROM counted
+    FROM (
+        SELECT *, least(greatest(date_part('epoch', moment - at), 0), 1e11) AS age FROM entry e
+        WHERE NOT EXISTS (SELECT FROM passed p WHERE p.id = e.id AND p.moment = e.moment)
+    ) AS counted
 )"""
 
 _SUMS = """
