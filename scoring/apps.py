@@ -12,11 +12,13 @@ class ScoringConfig(AppConfig):
     def ready(self):
         from contacts.merging import merge_steps
         from ops import jobs, work
+        from scoring import defining as score_models
         from scoring import fading, levels, previewing, recomputing, score_field, uniting
         from segments import defining
 
         score_field.register()
         defining.ON_CHANGED.register("scores", levels.follow)
+        score_models.USES.register("segments", levels.places)
         merge_steps.register("scores", uniting.unite)
         jobs.register(recomputing.KIND, "Work out scores", recomputing.step)
         jobs.register(previewing.KIND, "Preview of changes to scores", previewing.step)

@@ -6,6 +6,7 @@ import pytest
 
 from contacts.models import Contact
 from scoring import adjusting
+from scoring import defining as score_models
 from scoring.adjusting import Deed
 from scoring.document import Stage
 from scoring.models import ScoreModel
@@ -99,6 +100,7 @@ def test_a_segment_follows_scores_as_they_rise_fade_and_are_given(shop):
     tree = {"field": "score.lead", "op": "≥", "value": 37}
     segment = defining.save(Segment(name="Promising", condition=tree), None, NOW)
     engine.run(NOW)
+    assert score_models.uses(ScoreModel.objects.get()) == [("the segment “Promising”", segment.get_absolute_url())]
     assert inside(segment) == {"ann"}
     assert ScoreModel.objects.get().levels == [37]
     shop.does("ben", "button.clicked")
