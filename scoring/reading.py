@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
+from contacts.models import Contact
 from events.models import Event
 from events.sentences import properties_in_words, sentence
 from lib.durations import in_words
@@ -120,9 +121,9 @@ def top(
     fit, engagement = grades_of(cell) if cell else (None, None)
     which = {"band": band, "fit_grade": fit, "engagement_grade": engagement, "stage": stage}
     asked = {name: place for name, place in which.items() if place is not None}
-    rows = Score.objects.filter(model=model, contact__merged_into=None, **asked)
-    ids = list(rows.order_by("-points").values_list("contact_id", flat=True)[: max(CANDIDATES, limit)])
-    found = standings(model, ids, now)
+    rows = Score.objects.filter(model=model, **asked).order_by("-points").values_list("contact_id", flat=True)
+    best = Contact.objects.current().filter(pk__in=list(rows[: max(CANDIDATES, limit)]))
+    found = standings(model, list(best.values_list("pk", flat=True)), now)
     return sorted(found.items(), key=lambda item: (-item[1].points, item[0]))[:limit]
 
 
