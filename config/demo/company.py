@@ -11,6 +11,7 @@ from campaigns.document import Document, Reentry, Row, Trigger, from_rows
 from campaigns.models import Campaign, EmailTemplate
 from campaigns.starters.install import html_of
 from campaigns.starters.welcome import StarterMail
+from config.demo import scores
 from contacts.models import Topic
 from events import recording
 from events.items import Item
@@ -102,6 +103,7 @@ def load(now: datetime) -> bool:
     _cart(now)
     recording.record(source, list(history(now)), now, triggers=False)
     _segments(now)
+    scores.load(source, CUSTOMERS, now)
     return True
 
 
