@@ -13,7 +13,7 @@ class ScoringConfig(AppConfig):
         from contacts.merging import merge_steps
         from ops import jobs, work
         from scoring import defining as score_models
-        from scoring import fading, levels, previewing, recomputing, score_field, uniting
+        from scoring import fading, flow, levels, previewing, recomputing, score_field, uniting
         from segments import defining
 
         score_field.register()
@@ -23,6 +23,7 @@ class ScoringConfig(AppConfig):
         jobs.register(recomputing.KIND, "Work out scores", recomputing.step)
         jobs.register(previewing.KIND, "Preview of changes to scores", previewing.step)
         work.register(work.Queue("scores", "Scores that fade", fading.is_due, fading.look))
+        work.SWEEPS.register("score flow", flow.compact)
         post_migrate.connect(install_starters, sender=self)
         self._where_contacts_are_seen()
 

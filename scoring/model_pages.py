@@ -11,33 +11,83 @@ from django.template.response import TemplateResponse
 from lib import clock
 from lib.pages import found, page, tell
 from ops import audit, jobs
-from scoring import recomputing, standing
+from scoring import charts, insight, recomputing, showing, standing
 from scoring.models import ScoreModel
 
 
 def model_page(model_admin, request: HttpRequest, object_id: str) -> HttpResponse:
     model, now = found(model_admin, request, object_id), clock.now()
-    context = standing_now(model, now) | {"may": _may(model_admin, request, model)}
+    may = _may(model_admin, request, model)
+    census = insight.census(model)
+    context = {"may": may, **standing_now(model, census, now), "empty": _empty(model, census)}
+    if model.is_active:
+        context |= _seen(model, census, may["see_contacts"], now)
     return page(model_admin, request, "scoring/model.html", model.name, model, **context)
+
+
+def _seen(model: ScoreModel, census: insight.Census, names: bool, now: datetime) -> dict[str, Any]:
+    """What there is to see of everybody's scores; `names`: with links to contacts, and who is who."""
+    spread = insight.spread(model, census.people, now)
+    return {
+        "histogram": charts.histogram(model, spread),
+        "bands_chart": charts.bands(model, census, now),
+        "rules": showing.rules(model, spread),
+        "bands": showing.bands(model, census.bands, names),
+        "grid": showing.grid(model, census, names),
+        "grades": showing.grades(model),
+        "stages": showing.stages(model, census, names),
+        **(showing.people(model, now) if names and census.people else {}),
+    }
+
+
+def _empty(model: ScoreModel, census: insight.Census) -> tuple[str, str] | None:
+    """Where there is nothing to see: why, and what to do."""
+    if not model.edition:
+        return (
+            "Not in force yet",
+            "This model is a draft. Finish its rules, see in a preview whom they would score how, and put it in force.",
+        )
+    if not model.is_active:
+        return (
+            "Switched off",
+            "Nobody gets points from this model. Turn it on, and everybody is scored in the background, by what they "
+            "did so far.",
+        )
+    if census.people:
+        return None
+    if standing.is_working(model):
+        return (
+            "Being worked out",
+            "Everybody is scored by what they did so far; this page is loaded anew when that is done.",
+        )
+    return (
+        "Nobody has points yet",
+        "Nothing that its rules count has happened so far, and none of them is true of anybody. See below what "
+        "each rule waits for.",
+    )
 
 
 def now_fragment(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
     """What the page's script fetches while everybody's score is being worked out."""
     model = found(model_admin, request, str(object_id))
-    context = standing_now(model, clock.now()) | {"may": _may(model_admin, request, model)}
+    context = standing_now(model, insight.census(model), clock.now()) | {"may": _may(model_admin, request, model)}
     response = TemplateResponse(request, "scoring/now.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def standing_now(model: ScoreModel, now: datetime) -> dict[str, Any]:
+def standing_now(model: ScoreModel, census: insight.Census, now: datetime) -> dict[str, Any]:
     return {
         "model": model,
         "now": now,
+        "census": census,
+        "bands": showing.bands(model, census.bands),
         "badges": standing.badges(model),
         "working": standing.is_working(model),
         "stopping": bool(model.job and model.job.cancel_asked),
         "progress": standing.progress(model),
+        "kept_since": recomputing.kept_since() if model.is_active else None,
+        "edition_words": f"Edition {model.edition}",
     }
 
 
