@@ -13,6 +13,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from scoring import insight, model_pages, showing, standing
+from scoring.contact_urls import contact_urls
 from scoring.edit_pages import edit_urls
 from scoring.models import ScoreModel
 
@@ -86,6 +87,7 @@ class ScoreModelAdmin(ModelAdmin):
 
         return [
             *edit_urls(self),
+            *contact_urls(self),
             way("now", model_pages.now_fragment, require_safe),
             way("recompute", model_pages.recompute, require_POST),
             way("stop", model_pages.stop, require_POST),

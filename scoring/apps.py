@@ -28,9 +28,9 @@ class ScoringConfig(AppConfig):
         self._where_contacts_are_seen()
 
     def _where_contacts_are_seen(self):
-        from scoring import contact_list, export_columns
+        from scoring import contact_list, contact_panel, export_columns
 
-        for place in (contact_list, export_columns):
+        for place in (contact_list, contact_panel, export_columns):
             place.register()
 
 

@@ -20,6 +20,9 @@ from scoring.models import Score, ScoreChange, ScoreModel, ScoreRule, cell_of, g
 from segments.sql import array
 
 CANDIDATES = 1_000
+LONGEST = 80
+# What an event was about: the first of these properties that it has.
+TELLING = ("title", "name", "label", "form_name", "form", "link", "product_name", "product", "path", "url")
 
 
 @dataclass(frozen=True)
@@ -141,10 +144,16 @@ SELECT id, worth FROM valued
 
 
 def ledger(
-    model: ScoreModel, contact_id: int, now: datetime, limit: int = 50, before: tuple[datetime, int] | None = None
+    model: ScoreModel,
+    contact_id: int,
+    now: datetime,
+    limit: int = 50,
+    before: tuple[datetime, int] | None = None,
+    live: bool = False,
 ) -> list[Line]:
-    """The newest lines, or those before (at, id) of the last line seen; three queries."""
+    """The newest lines, or those before (at, id) of the last line seen; three queries. `live`: what has not ended."""
     rows = ScoreChange.objects.for_contact(contact_id).filter(model=model).select_related("rule", "by")
+    rows = rows.live() if live else rows
     if before:
         at, pk = before
         rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
@@ -166,12 +175,21 @@ def _line(change: ScoreChange, event: Event | None, worth: float | None) -> Line
     return Line(
         change=change,
         title=sentence(event.type) if event else rule.name if rule else change.reason or change.get_cause_display(),
-        detail=properties_in_words(event.properties) if event else "",
+        detail=_about(event.properties) if event else "",
         effect=change.effect or (rule.effect if rule else ScoreRule.Effect.ADD),
         points=change.points if change.points is not None else rule.points if rule else 0,
         worth=worth or 0,
         note=_note(change, worth),
     )
+
+
+def _about(properties: dict) -> str:
+    """The name of the page, the form or the product; else the values that tell most."""
+    if "template_name" in properties:
+        return properties_in_words(properties)
+    named = (properties.get(name) for name in TELLING)
+    short = next((value for value in named if isinstance(value, str) and 0 < len(value) <= LONGEST), "")
+    return f"“{short}”" if short else properties_in_words(properties)
 
 
 def _note(change: ScoreChange, worth: float | None) -> str:

@@ -52,7 +52,7 @@ def test_the_ledger_tells_what_each_line_is_worth_now(shop):  # noqa: F811
         ("clicked a button", 8, 0, "Newer ones took its place"),
         ("viewed a page", 4, 2, "Fades by half every 10 days"),
     ]
-    assert lines[3].detail == "title Pricing"
+    assert lines[3].detail == "“Pricing”"
     assert sum(line.worth for line in lines) == score("ann").points
     older = reading.ledger(lead, ann(), NOW, before=(lines[1].change.at, lines[1].change.pk))
     assert [line.change for line in older] == [line.change for line in lines[2:]]

@@ -36,6 +36,8 @@ def address(name: str, rows: dict[str, Any]) -> str:
         "kind": "messages",
         "deed": "release",
         "row": rows["campaigns_message"].pk,
+        "contact_id": rows["contacts_contact"].pk,
+        "change_id": rows["scoring_scorechange"].pk,
     }
     arguments = {**pattern.pattern.converters, **getattr(pattern.pattern.regex, "groupindex", {})}
     values = {argument: other.get(argument, rows[model].pk if model else 1) for argument in arguments}

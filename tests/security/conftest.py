@@ -20,7 +20,7 @@ from events.recording import record
 from lib import clock
 from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, Source, User
-from scoring.models import ScoreModel
+from scoring.models import ScoreChange, ScoreModel
 from segments import defining
 from segments.computed_models import ComputedAttribute
 from segments.models import Segment
@@ -74,6 +74,7 @@ def rows(source, tell):
         campaign=campaign, version=campaign.live, contact=contact, entry_key="x", step_uid="first", due_at=now,
         entered_at=now,
     )  # fmt: skip
+    lead = ScoreModel.objects.create(key="lead", name="Lead score")
     audit.note(campaign.live.published_by, campaign, "Looked.")
     task = {"func": "ops.tasks.sweep", "started": now, "stopped": now}
     attempt = {"username": "eve", "attempt_time": now, "ip_address": "127.0.0.1"}
@@ -87,7 +88,10 @@ def rows(source, tell):
         "segments_computedattribute": ComputedAttribute.objects.create(
             key="orders", label="orders", event="order.completed"
         ),
-        "scoring_scoremodel": ScoreModel.objects.create(key="lead", name="Lead score"),
+        "scoring_scoremodel": lead,
+        "scoring_scorechange": ScoreChange.objects.create(
+            model=lead, contact=contact, at=now, cause="hand", effect="add", points=5, reason="Met at the fair"
+        ),
         "contacts_import": importing.receive(BytesIO(b"email\nann@example.com\n"), "a.csv", "contacts", None, now),
         "events_event": Event.objects.get(type="Rocket Launched"),
         "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),

@@ -12,6 +12,7 @@ from contacts.models import Company, Contact
 from events.items import Item, Refused
 from events.models import Event, EventTypeRow, RejectedEvent
 from lib import clock
+from scoring.models import Score, ScoreChange, ScoreModel
 from tests.factories import NOW, MessageFactory
 from tests.security.addresses import address, names
 
@@ -29,6 +30,7 @@ WRITTEN_HERE = {
     "contacts_tag": "name",
     "contacts_topic": "name",
     "segments_segment": "name",
+    "scoring_scorechange": "reason",
     "ops_source": "name",
     "ops_job": "title",
     "ops_user": "first_name",
@@ -83,6 +85,13 @@ def poisoned(rows, tell):
         contact = Contact.objects.get(identities__value=f"eve {text}".strip())
         for model, field in WRITTEN_HERE.items():
             type(rows[model]).objects.filter(pk=rows[model].pk).update(**{field: text})
+        hostile = {"bands": [{"name": text, "points": 0}], "stages": [{"name": text, "points": 0}]}
+        ScoreModel.objects.update(name=text[:80], description=text, definition=hostile, stage_from=[0], is_active=True)
+        Score.objects.create(
+            model=rows["scoring_scoremodel"], contact=contact, fit=0, engagement=5, points=5, band=0, fit_grade=0,
+            engagement_grade=0, stage=1, as_of=NOW,
+        )  # fmt: skip
+        ScoreChange.objects.update(contact=contact)
         message = MessageFactory(contact=contact, campaign=rows["campaigns_campaign"])
         tracking.record("click", message.pk, Visitor("127.0.0.1", text), NOW, link="0", url=text)
         raw = f"Subject: {text}\r\nContent-Type: text/plain\r\n\r\n{text}".encode()
@@ -122,6 +131,7 @@ def test_no_page_of_the_admin_runs_what_strangers_wrote(kind, log_in, poisoned):
     assert {"contacts_contact_changelist", "events_event_changelist", "events_rejectedevent_changelist"} <= shown
     assert {"contacts_contact_change", "events_event_change", "events_rejectedevent_change"} <= shown
     assert {"campaigns_message_change", "campaigns_caughtmail_change", "contacts_company_change"} <= shown
+    assert {"scoring_scoremodel_ledger", "scoring_scoremodel_adjust", "scoring_scoremodel_take_back"} <= shown
 
 
 def test_what_a_mail_holds_is_shown_in_a_sandbox(log_in, rows):
