@@ -1,7 +1,7 @@
 """What people, steps and the API do to scores: give points, set, reset, take back; move the lifecycle stage."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -120,11 +120,11 @@ def move_stage(
     settled = settling.settle({model.pk: ids}, now, every=True)
     moving = [one for one in settled if (one.stage != stage if forced else one.stage < stage)]
     Score.objects.filter(model=model, contact__in=[one.contact_id for one in moving]).update(stage=stage)
-    moved = [replace(one, was_stage=one.stage, stage=stage) for one in moving]
+    moved = [one._replace(was_stage=one.stage, stage=stage) for one in moving]
     stayed = [one for one in settled if one not in moving]
     occasion = Occasion(now, Cause.HAND, hops=hops or {})
     telling.tell([*moved, *stayed], occasion)
-    telling.note([replace(one, changed=True) for one in moved] + stayed, now)
+    telling.note([one._replace(changed=True) for one in moved] + stayed, now)
     return len(moved)
 
 

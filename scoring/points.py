@@ -66,8 +66,10 @@ of_group AS (
     ) AS capped GROUP BY {keys}, part, group_name
 ),
 parts AS (
-    SELECT {keys}, {sums}
-    FROM (SELECT *, least(greatest(worth, -group_cap), group_cap) AS held FROM of_group) AS held GROUP BY {keys}
+    SELECT {keys}, {sums} FROM (
+        SELECT {keys}, part, coalesce(least(greatest(worth, -group_cap), group_cap), worth) AS held{motion}
+        FROM of_group{others}
+    ) AS held GROUP BY {keys}
 )"""
 
 # Under a cap a rule's points sink by no more than its capped share of what all of its contributions lose.
@@ -82,12 +84,20 @@ _MOTION = {
 _NEXT = "min(at + make_interval(secs => lasts)) FILTER (WHERE lasts IS NOT NULL AND worth <> 0)"
 
 
-def parts(keys: str = "model_id, contact_id", motion: bool = False) -> str:
-    """The named queries from `rules` and `ledger` to `parts`, to stand in a WITH."""
-    of_rule = of_group = ""
-    # A group without a limit, and a contact without contributions in a part, count as they are.
-    sums = [f"coalesce(sum(coalesce(held, worth)) FILTER (WHERE part = '{part}'), 0) AS {part}" for part in PARTS]
+def parts(keys: str = "model_id, contact_id", motion: bool = False, everybody: str = "") -> str:
+    """The named queries from `rules` and `ledger` to `parts`, to stand in a WITH.
+
+    `everybody`: a relation of <keys> whose rows are in `parts` also where they earned nothing (`earned` says so):
+    joined with it, thousands would be compared with thousands where the planner expects one.
+    """
+    of_rule = of_group = moving = others = ""
+    sums = [f"coalesce(sum(held) FILTER (WHERE part = '{part}'), 0) AS {part}" for part in PARTS]
+    if everybody:
+        sums.append("count(part) > 0 AS earned")
+        nothing = ", NULL" * (len(_MOTION) + 1) if motion else ""
+        others = f" UNION ALL SELECT {keys}, NULL, NULL{nothing} FROM {everybody}"
     if motion:
+        moving = "".join(f", {name}" for name in _MOTION) + ", next_expiry"
         of_rule = "".join(f", {sql} AS {name}" for name, sql in _MOTION.items()) + f", {_NEXT} AS next_expiry"
         of_group = "".join(f", sum({name} * share) AS {name}" for name in _MOTION) + ", min(next_expiry) AS next_expiry"
         sums += [
@@ -96,7 +106,9 @@ def parts(keys: str = "model_id, contact_id", motion: bool = False) -> str:
             for name in _MOTION
         ]
         sums.append("min(next_expiry) AS next_expiry")
-    summed = _SUMS.format(keys=keys, motion_of_rule=of_rule, motion_of_group=of_group, sums=", ".join(sums))
+    summed = _SUMS.format(
+        keys=keys, motion_of_rule=of_rule, motion_of_group=of_group, motion=moving, others=others, sums=", ".join(sums)
+    )
     return f"{valued(keys)},\n{summed}"
 
 

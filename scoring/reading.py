@@ -75,13 +75,14 @@ ledger AS (
         WHERE c.contact_id = a.contact_id AND c.ended_at IS NULL AND c.model_id = a.model_id OFFSET 0
     ) AS c
 ),
-{points.parts()}
-SELECT a.model_id, a.contact_id, {points.total("coalesce(p.fit, 0)", "coalesce(p.engagement, 0)")},
-    {points.tidy("coalesce(p.fit, 0)")}, {points.tidy("coalesce(p.engagement, 0)")},
-    coalesce(s.band, 0), coalesce(s.fit_grade, 0), coalesce(s.engagement_grade, 0), coalesce(s.stage, 0)
-FROM asked a JOIN scoring_scoremodel m ON m.id = a.model_id
-LEFT JOIN parts p ON p.model_id = a.model_id AND p.contact_id = a.contact_id
-LEFT JOIN scoring_score s ON s.model_id = a.model_id AND s.contact_id = a.contact_id
+{points.parts(everybody="asked")}
+SELECT p.model_id, p.contact_id, {points.total("p.fit", "p.engagement")}, {points.tidy("p.fit")},
+    {points.tidy("p.engagement")}, coalesce(s.band, 0), coalesce(s.fit_grade, 0), coalesce(s.engagement_grade, 0),
+    coalesce(s.stage, 0)
+FROM parts p JOIN scoring_scoremodel m ON m.id = p.model_id
+LEFT JOIN LATERAL (
+    SELECT * FROM scoring_score s WHERE s.model_id = p.model_id AND s.contact_id = p.contact_id LIMIT 1
+) AS s ON true
 """
 
 

@@ -5,9 +5,8 @@ One statement, whatever the number of contacts and models. Whoever settles holds
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -52,7 +51,7 @@ def _place(value: str, thresholds: str, was: str) -> str:
     """How many thresholds are reached; one that was reached before stays so until the margin below it is passed."""
     return (
         f"greatest(width_bucket({value}, {thresholds}),"
-        f" least({was}, width_bucket({value} + m.margin, {thresholds})))::smallint"
+        f" least({was}, width_bucket({value} + margin, {thresholds})))::smallint"
     )
 
 
@@ -69,34 +68,32 @@ ledger AS (
         WHERE c.contact_id = a.contact_id AND c.ended_at IS NULL AND c.model_id = a.model_id OFFSET 0
     ) AS c
 ),
-{points.parts(motion=True)},
-was AS (
-    SELECT a.model_id, a.contact_id, s.points AS was_points, s.due_at AS was_due, s.model_id IS NOT NULL AS known,
-        coalesce(s.stage, 0) AS was_stage, coalesce(s.crossings, 0) AS crossings, coalesce(s.band, 0) AS was_band,
+{points.parts(motion=True, everybody="asked")},
+summed AS (
+    SELECT p.model_id, p.contact_id, p.earned, {points.tidy("p.fit")} AS fit,
+        {points.tidy("p.engagement")} AS engagement, {points.total("p.fit", "p.engagement")} AS points,
+        {", ".join(f"p.{part}_{name}" for part in points.PARTS for name in points._MOTION)},
+        date_part('epoch', p.next_expiry - %(now)s) AS next_seconds,
+        s.points AS was_points, s.fit AS was_fit, s.engagement AS was_engagement, s.due_at AS was_due,
+        s.model_id IS NOT NULL AS known, coalesce(s.stage, 0) AS was_stage, coalesce(s.crossings, 0) AS crossings,
+        coalesce(s.band, 0) AS was_band,
         CASE WHEN %(fresh)s THEN 0 ELSE coalesce(s.band, 0) END AS held_band,
         CASE WHEN %(fresh)s THEN 0 ELSE coalesce(s.fit_grade, 0) END AS held_fit,
         CASE WHEN %(fresh)s THEN 0 ELSE coalesce(s.engagement_grade, 0) END AS held_engagement,
-        s.fit AS was_fit, s.engagement AS was_engagement
-    FROM asked a LEFT JOIN scoring_score s ON s.model_id = a.model_id AND s.contact_id = a.contact_id
-),
-summed AS (
-    SELECT w.*, p.model_id IS NOT NULL AS earned, m.margin, {points.tidy("coalesce(p.fit, 0)")} AS fit,
-        {points.tidy("coalesce(p.engagement, 0)")} AS engagement,
-        {points.total("coalesce(p.fit, 0)", "coalesce(p.engagement, 0)")} AS points,
-        {", ".join(f"p.{part}_{name}" for part in points.PARTS for name in points._MOTION)},
-        date_part('epoch', p.next_expiry - %(now)s) AS next_seconds
-    FROM was w JOIN scoring_scoremodel m ON m.id = w.model_id
-    LEFT JOIN parts p ON p.model_id = w.model_id AND p.contact_id = w.contact_id
+        m.is_active, m.floor, m.ceiling, m.margin, m.band_from, m.fit_from, m.engagement_from, m.stage_from, m.levels,
+        m.fit_levels, m.engagement_levels
+    FROM parts p JOIN scoring_scoremodel m ON m.id = p.model_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM scoring_score s WHERE s.model_id = p.model_id AND s.contact_id = p.contact_id LIMIT 1
+    ) AS s ON true
 ),
 placed AS (
-    SELECT s.*, m.is_active, m.floor, m.ceiling,
-        {_place("s.points", "m.band_from", "held_band")} AS band,
-        {_place("s.fit", "m.fit_from", "held_fit")} AS fit_grade,
-        {_place("s.engagement", "m.engagement_from", "held_engagement")} AS engagement_grade,
-        width_bucket(s.points, m.stage_from) AS reached,
-        CASE WHEN was_points IS NULL OR %(fresh)s THEN 0 ELSE width_bucket(was_points, m.stage_from) END AS had_reached,
-        m.band_from, m.fit_from, m.engagement_from, m.stage_from, m.levels, m.fit_levels, m.engagement_levels
-    FROM summed s JOIN scoring_scoremodel m ON m.id = s.model_id
+    SELECT *, {_place("points", "band_from", "held_band")} AS band,
+        {_place("fit", "fit_from", "held_fit")} AS fit_grade,
+        {_place("engagement", "engagement_from", "held_engagement")} AS engagement_grade,
+        width_bucket(points, stage_from) AS reached,
+        CASE WHEN was_points IS NULL OR %(fresh)s THEN 0 ELSE width_bucket(was_points, stage_from) END AS had_reached
+    FROM summed
 ),
 bounded AS (
     SELECT *, CASE WHEN reached > had_reached THEN greatest(was_stage, reached) ELSE was_stage END::smallint AS stage,
@@ -147,8 +144,7 @@ FROM settled ORDER BY model_id, contact_id
 """
 
 
-@dataclass(frozen=True)
-class Settled:
+class Settled(NamedTuple):
     """What a contact's score came to, and what it was before."""
 
     model_id: int
