@@ -13,10 +13,11 @@ class ScoringConfig(AppConfig):
         from contacts.merging import merge_steps
         from ops import jobs, work
         from scoring import defining as score_models
-        from scoring import fading, flow, levels, previewing, recomputing, score_field, uniting
+        from scoring import fading, flow, levels, previewing, reads, recomputing, score_field, uniting
         from segments import defining
 
         score_field.register()
+        reads.register()
         defining.ON_CHANGED.register("scores", levels.follow)
         score_models.USES.register("segments", levels.places)
         merge_steps.register("scores", uniting.unite)

@@ -40,9 +40,9 @@ def start(model: ScoreModel, user, now: datetime) -> Job:
     return model.job
 
 
-def ask_again(rule: ScoreRule, now: datetime) -> Job:
-    """Time has changed the answers of a rule for many: everybody is asked, and who crosses a band is told."""
-    return _queue(rule.model, [rule.pk], Cause.TIME, None, now)
+def ask_again(rule: ScoreRule, now: datetime, silent: bool = False) -> Job:
+    """Answers of a rule changed for many, mostly by time: everybody is asked; crossings are told unless silent."""
+    return _queue(rule.model, [rule.pk], Cause.MERGED if silent else Cause.TIME, None, now)
 
 
 def settle_everybody(model: ScoreModel, user, now: datetime) -> Job:
@@ -143,9 +143,9 @@ def _recompute(model: ScoreModel, job: Job, chunk: list[int], now: datetime) -> 
     fit.judge({rule: chunk for rule in rules if rule.kind != ScoreRule.Kind.BEHAVIOURAL}, now)
     _end_removed(model, chunk, now)
     settled = settling.settle({model.pk: chunk}, now, fresh=job.arguments["fresh"])
-    if job.arguments["cause"] == Cause.TIME:
-        telling.tell(settled, Occasion(now, Cause.TIME))
-        telling.note(settled, now)
+    if (cause := job.arguments["cause"]) != Cause.DEFINITION:
+        telling.tell(settled, Occasion(now, cause))
+        telling.note(settled, now, triggers=cause == Cause.TIME)
 
 
 _FORGET = """

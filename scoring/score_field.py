@@ -4,7 +4,7 @@ Points and parts are compared as of the moment that is asked about. Bands, cells
 touch, which comes whenever one of them changes. Who earned nothing has 0 points, the lowest band and no stage.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db.models import Value
@@ -13,7 +13,7 @@ from django.db.models.expressions import Combinable
 from scoring import points
 from scoring.models import ScoreModel, cell_of
 from scoring.telling import token
-from segments.catalogue import SOURCES
+from segments.catalogue import SOURCES, VALUES
 from segments.entries import Choice, Entry
 from segments.fields import ROOTS, Comparison
 from segments.leaves import Scope, Subject, quoted
@@ -158,10 +158,32 @@ def entries(subject: Subject) -> Iterator[Entry]:
                 continue
             key = f"score.{model.key}.{part}" if part else f"score.{model.key}"
             label = f"{model.name}: {part}" if part else f"{model.name}: points"
-            choices = tuple(Choice(name, name) for name in values.get(part, []))
-            yield Entry("field", key, label, "Scores", type_, values=choices)
+            yield Entry("field", key, label, "Scores", type_, values=_choices(values.get(part, [])))
+
+
+def told() -> dict[str, tuple[Choice, ...]]:
+    """The values of what `score.band_changed` and `score.stage_reached` say."""
+    models = list(ScoreModel.objects.all())
+    bands = _choices(name for model in models for name in model.bands)
+    stages = _choices(name for model in models for name in model.stages)
+    return {
+        "model": tuple(Choice(model.key, model.name) for model in models),
+        "model_name": _choices(model.name for model in models),
+        "direction": (Choice("up", "up"), Choice("down", "down")),
+        "cell": _choices(CELLS),
+        "band": bands,
+        "previous_band": bands,
+        "stage": stages,
+        "previous_stage": stages,
+    }
+
+
+def _choices(names: Iterable[str]) -> tuple[Choice, ...]:
+    return tuple(Choice(name, name) for name in dict.fromkeys(names))
 
 
 def register() -> None:
+    for event_type in ("score.band_changed", "score.stage_reached"):
+        VALUES.register(event_type, told)
     ROOTS.register("score", field)
     SOURCES.register("scores", entries)

@@ -21,6 +21,8 @@ from segments.values import TYPES
 
 Source = Callable[[Subject], Iterable[Entry]]
 SOURCES: Registry[Source] = Registry("source of conditions")
+# The values that a property of our own events can have, by the event's type: `values() -> {property: choices}`.
+VALUES: Registry[Callable[[], dict[str, tuple[Choice, ...]]]] = Registry("values of properties")
 
 
 def catalogue(subject: str, event_type: str | None = None) -> list[Entry]:
@@ -40,23 +42,33 @@ def catalogue(subject: str, event_type: str | None = None) -> list[Entry]:
 
 def properties(event_type: str | None) -> tuple[Entry, ...]:
     """The event.* fields of an event type: its registered properties in their order, then those that its events had."""
-    return _properties(event_type, known.properties(), _named()) if event_type else ()
+    return _properties(event_type, known.properties(), _values()) if event_type else ()
 
 
-def _named() -> tuple[Choice, ...]:
+Values = dict[str, dict[str, tuple[Choice, ...]]]
+
+
+def _values() -> Values:
+    """By event type and property, what is registered; each source is asked once."""
+    made = {source: source() for source in VALUES}
+    return {event_type: made[source] for event_type, source in VALUES.items()}
+
+
+def _moves() -> dict[str, tuple[Choice, ...]]:
     """The segments by name, for the property by which people enter and leave them."""
-    return tuple(Choice(pk, name) for pk, name in Segment.objects.values_list("pk", "name"))
+    return {"segment": tuple(Choice(pk, name) for pk, name in Segment.objects.values_list("pk", "name"))}
 
 
-def _properties(event_type: str, sent: dict[str, list[Entry]], segments: tuple[Choice, ...]) -> tuple[Entry, ...]:
+def _properties(event_type: str, sent: dict[str, list[Entry]], values: Values) -> tuple[Entry, ...]:
+    named = values.get(event_type, {})
     registered, held = event_types.get(event_type), {entry.key: entry for entry in sent.get(event_type, [])}
     found = []
     for name, kind in (registered.properties if registered else {}).items():
         entry = Entry("field", f"event.{name}", name.replace("_", " "), EVENT, kind if kind in TYPES else "")
         if known_one := held.pop(entry.key, None):
             entry = replace(entry, values=known_one.values, share=known_one.share)
-        if event_type in MOVES and name == "segment":
-            entry = replace(entry, values=segments)
+        if name in named:
+            entry = replace(entry, values=named[name])
         found.append(entry)
     return (*found, *held.values())
 
@@ -68,11 +80,11 @@ def _fields(subject: Subject) -> Iterator[Entry]:
 
 
 def _events(subject: Subject) -> Iterator[Entry]:
-    sent, segments, rows = known.properties(), _named(), EventTypeRow.objects.values_list("key", "label")
+    sent, values, rows = known.properties(), _values(), EventTypeRow.objects.values_list("key", "label")
     named = {kind.key: kind.label for kind in event_types.registry}
     named |= {key: label or key for key, label in rows if key not in named}
     for key, label in named.items():
-        yield Entry("event", key, label, "Events", properties=_properties(key, sent, segments))
+        yield Entry("event", key, label, "Events", properties=_properties(key, sent, values))
 
 
 def _sequences(subject: Subject) -> Iterator[Entry]:
@@ -103,6 +115,8 @@ def _samples(subject: Subject) -> Iterator[Entry]:
 
 
 def register() -> None:
+    for event_type in MOVES:
+        VALUES.register(event_type, _moves)
     for key, source in (
         ("fields", _fields), ("known", known.entries), ("events", _events), ("sequences", _sequences),
         ("messages", _messages),

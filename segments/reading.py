@@ -11,12 +11,15 @@
 | `everything` | the contact is new, or was merged: every segment looks at it |
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from contacts.models import Change
 from events.models import Event
+from lib.registry import Registry
 
 EVERYTHING = "everything"
+# Apps above register `reads(token) -> bool`: does anything of theirs read what was written?
+READERS: Registry[Callable[[str], bool]] = Registry("reader of what was written")
 OWN = {"email", "timezone", "is_test"}
 PREFIXES: dict[str, str] = {Change.Kind.SEGMENTS: "segment", Change.Kind.SCORES: "score"}
 

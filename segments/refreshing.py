@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import connection
 
 from contacts.models import LANES, Topic
+from lib.registry import Registry
 from ops import jobs, work
 from ops.jobs import JobFailed
 from ops.models import Job
@@ -20,6 +21,8 @@ from segments.membership import Cause, Occasion
 from segments.models import Candidate, Segment
 
 KIND = "segments.refresh"
+# Apps above register `listener(token, user, now)`: what a condition may read changed for everybody at once.
+ON_CHANGED_FOR_ALL: Registry = Registry("listener to what changed for everybody")
 AT_ONCE = 5_000
 
 # Statistics may be stale, as after a large import: a nested loop then takes a hundred times as long. So do behaviour
@@ -48,7 +51,9 @@ def start(segment: Segment, cause: str, user, now: datetime) -> Job:
 
 
 def start_readers(token: str, user, now: datetime) -> None:
-    """Queue a refresh of every segment that reads what changed for everybody at once; it starts no campaign."""
+    """Queue a refresh of whatever reads what changed for everybody at once; it starts no campaign."""
+    for listener in ON_CHANGED_FOR_ALL:
+        listener(token, user, now)
     for segment in Segment.objects.evaluated().filter(reads__contains=[token]).select_related("refresh"):
         start(segment, Cause.DEFINITION, user, now)
 

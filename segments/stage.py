@@ -52,7 +52,8 @@ def _told_about(changes) -> list[dict]:
 
 
 def _tell_colleagues(companies: list[dict], now: datetime) -> None:
-    if Segment.objects.evaluated().filter(reads__contains=["company"]).exists():
+    segments = Segment.objects.evaluated().filter(reads__contains=["company"])
+    if segments.exists() or any(reads("company") for reads in reading.READERS):
         with connection.cursor() as cursor:
             cursor.execute(_COLLEAGUES, [now, msgspec.json.encode(companies).decode()])
 

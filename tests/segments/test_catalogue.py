@@ -51,5 +51,5 @@ def test_every_entry_stands_in_a_group_and_is_a_leaf_that_exists():
 
 def test_the_catalogue_asks_a_fixed_number_of_questions(django_assert_max_num_queries):
     TopicFactory.create_batch(3)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(11):
         catalogue("contact")
