@@ -15,15 +15,18 @@ class ConditionField(forms.Field):
 
     A form that knows the event type sets `event_type`, and the types of that event's properties are checked and
     kept; `event_from` names the form's input in which it may be changed. `eager` counts as soon as the page is open.
+    `roots`: only fields that begin with one of them are offered, such as contact.
     """
 
     widget: ConditionWidget
 
     def __init__(
-        self, subject: str, *, event_type: str | None = None, event_from: str = "", eager: bool = False, **options
-    ):
+        self, subject: str, *, event_type: str | None = None, event_from: str = "", eager: bool = False,
+        roots: tuple[str, ...] = (), **options,
+    ):  # fmt: skip
         self.subject = subject
-        super().__init__(widget=ConditionWidget(subject, event_from=event_from, eager=eager), **options)
+        widget = ConditionWidget(subject, event_from=event_from, eager=eager, roots=roots)
+        super().__init__(widget=widget, **options)
         self.event_type = event_type
 
     @property

@@ -34,7 +34,8 @@ def urls(site) -> list:
 def _offers(request: HttpRequest) -> JsonResponse:
     _check(request)
     subject = _subject(request.GET.get("subject", "contact"))
-    return _answer(offers.offered(subject, request.GET.get("event_type") or None))
+    roots = [root for root in request.GET.get("roots", "").split(",") if root]
+    return _answer(offers.offered(subject, request.GET.get("event_type") or None, roots))
 
 
 @require_POST

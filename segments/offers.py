@@ -1,5 +1,6 @@
 """What the rule builder offers to choose from, as its script reads it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from lib.durations import UNITS
@@ -8,14 +9,18 @@ from segments.message_leaf import CHOICES
 from segments.operators import OPERATORS, Operator
 
 
-def offered(subject: str, event_type: str | None) -> dict[str, Any]:
-    """Everything that a condition about this subject can be made of."""
+def offered(subject: str, event_type: str | None, roots: Collection[str] = ()) -> dict[str, Any]:
+    """Everything that a condition about this subject can be made of; with roots, only fields that begin with one."""
     return {
-        "entries": [_entry(entry) for entry in catalogue(subject, event_type)],
+        "entries": [_entry(entry) for entry in catalogue(subject, event_type) if not roots or _begins(entry, roots)],
         "operators": [_operator(operator) for operator in OPERATORS],
         "units": list(UNITS),
         "choices": {key: list(choices()) for key, choices in CHOICES.items()},
     }
+
+
+def _begins(entry: Entry, roots: Collection[str]) -> bool:
+    return entry.kind == "field" and str(entry.key).partition(".")[0] in roots
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.forms.widgets import Script
 from django.urls import reverse
+from django.utils.http import urlencode
 from unfold.widgets import BASE_CLASSES, INPUT_CLASSES
 
 from segments.conditions import MAX_DEPTH, InvalidCondition, is_empty, sentence, validate
@@ -47,6 +48,7 @@ class ConditionWidget(forms.Widget):
 
     `event_type` is that of the event in question; `event_from` names an input of the same form that holds it.
     `eager`: the people are counted as soon as the page is open, not only when somebody edits.
+    `roots`: only fields that begin with one of these are offered.
     """
 
     template_name = "segments/conditions.html"
@@ -57,20 +59,22 @@ class ConditionWidget(forms.Widget):
         js = [Script("segments/conditions.js", type="module", **{"async": True})]
         css = {"all": ["segments/conditions.css"]}
 
-    def __init__(self, subject: str, *, event_from: str = "", eager: bool = False):
+    def __init__(self, subject: str, *, event_from: str = "", eager: bool = False, roots: tuple[str, ...] = ()):
         super().__init__()
-        self.subject, self.event_from, self.eager = subject, event_from, eager
+        self.subject, self.event_from, self.eager, self.roots = subject, event_from, eager, roots
 
     def format_value(self, value):
         return value if isinstance(value, str) else "" if is_empty(value) else json.dumps(value)
 
     def get_context(self, name, value, attrs):
+        offers = {"subject": self.subject, "roots": ",".join(self.roots)} if self.roots else {"subject": self.subject}
         own = {
             "subject": self.subject,
             "event_type": self.event_type or "",
             "event_from": self.event_from,
             "eager": self.eager,
-            "offers_url": f"{reverse('admin:conditions_offers')}?subject={self.subject}",
+            "offers_url": f"{reverse('admin:conditions_offers')}?{urlencode(offers)}",
+            "named": "event" if self.roots == ("event",) else "contact",
             "live_url": reverse("admin:conditions_live"),
             "input_classes": INPUT,
             "select_classes": SELECT,

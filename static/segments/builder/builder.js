@@ -127,7 +127,7 @@ export class Builder {
   choosable(offers) { return offers.entries.filter((entry) => entry.kind in KINDS); }
 
   // A name that is not listed may be typed: of an attribute, or inside a filter of a property.
-  named(offers) { return namedField(offers === this.offers ? "contact" : "event"); }
+  named(offers) { return namedField(offers === this.offers ? this.box.dataset.named : "event"); }
 
   ask(anchor, group, offers) {
     const choose = (entry) => this.add(group, nodeOf(KINDS[entry.kind].blank(entry, offers)));
