@@ -1,5 +1,6 @@
 """What is wrong with the definition of a score model, each thing at its place and in a sentence."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,7 +16,8 @@ from segments.leaves import SUBJECTS, Scope, kind_of, quoted
 
 SUBJECT = "contact"
 MAX_LEVEL, MAX_DAYS = 1_000_000, 3650
-MAX_NAME, MAX_DESCRIPTION, MAX_RULE_NAME, MAX_WORD, MAX_UID = 80, 300, 120, 40, 40
+MAX_NAME, MAX_DESCRIPTION, MAX_RULE_NAME, MAX_WORD = 80, 300, 120, 40
+UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 MAX_BANDS, MAX_STAGES, MAX_GROUPS = 10, 20, 50
 CIRCLE = "The score of somebody cannot depend on scores; choose another field."
 WHO_THEY_ARE = (
@@ -122,8 +124,8 @@ def _rules(document: Document) -> Iterator[Problem]:
         yield Problem("rules", f"The model has more than {MAX_RULES} rules; remove some, or make another model.")
         return
     uids = [rule.uid for rule in document.rules]
-    if len(set(uids)) < len(uids) or not all(0 < len(uid) <= MAX_UID for uid in uids):
-        yield Problem("rules", f"Each rule needs a uid of its own, of at most {MAX_UID} characters.")
+    if len(set(uids)) < len(uids) or not all(map(UID.fullmatch, uids)):
+        yield Problem("rules", "Each rule needs a uid of its own: at most 40 letters, digits, _, - and dots.")
     groups, unknown = {group.name for group in document.groups}, _unknown_events(document.rules)
     seen: set[str] = set()
     for rule in document.rules:
@@ -135,7 +137,6 @@ def _rules(document: Document) -> Iterator[Problem]:
 
 def _rule(rule: Rule, groups: Collection[str], unknown: Collection[str]) -> Iterator[Problem]:
     place = f"rules[{rule.uid}]"
-    yield from _text(rule.uid, place, "The uid of a rule", MAX_UID)
     yield from _name(rule.name, f"{place}.name", "Give the rule a name.", MAX_RULE_NAME)
     if not -MAX_POINTS <= rule.points <= MAX_POINTS:
         yield Problem(f"{place}.points", f"Write points from −{MAX_POINTS:,} to {MAX_POINTS:,}.")

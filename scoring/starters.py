@@ -21,8 +21,15 @@ BEHAVIOUR = [
     ("click", "Clicks a link in an e-mail", "email.clicked", 5, 20),
     ("form", "Submits a form", "form.submitted", 15, 5),
 ]
-# As a word of its own, so that “VP of Sales” fits and “Art Directory” does not.
-TITLES = r"\m(CEO|CTO|[SE]?VP|Director|Chief (Executive|Technology|Technical) Officer|Vice[ -]President)\M"
+# As a word of its own, so that “VP of Sales” fits and “Directory editor” does not.
+SHORT = r"\m(CEO|CTO|VP|SVP|EVP|Director)\M"
+LONG = ["Chief Executive", "Chief Technology", "Vice President"]
+TITLES = {
+    "any": [
+        {"field": "contact.title", "op": "matches", "value": SHORT},
+        *({"field": "contact.title", "op": "contains", "value": words} for words in LONG),
+    ]
+}
 INDUSTRIES = [
     "Technology", "Information Technology", "Finance", "Financial Services", "Healthcare", "Health Care",
 ]  # fmt: skip
@@ -31,16 +38,25 @@ COUNTRIES = [
     "UK", "U.K.", "GB", "GBR", "United Kingdom", "Great Britain",
     "CA", "CAN", "Canada",
 ]  # fmt: skip
-# Uid, kind, name, field, operator, value, points.
-FIT: list[tuple[str, Kind, str, str, str, Any, int]] = [
-    ("title", "demographic", "Is a CEO, CTO, VP or Director", "contact.title", "matches", TITLES, 20),
-    ("country", "demographic", "Lives in the US, the UK or Canada", "contact.country", "any of", COUNTRIES, 10),
-    ("size", "firmographic", "The company has over 100 people", "company.employees", ">", 100, 15),
+
+
+def _field(name: str, op: str, value: Any) -> dict[str, Any]:
+    return {"field": name, "op": op, "value": value}
+
+
+# Uid, kind, name, condition, points.
+FIT: list[tuple[str, Kind, str, dict[str, Any], int]] = [
+    ("title", "demographic", "Is a CEO, CTO, VP or Director", TITLES, 20),
+    ("country", "demographic", "Lives in the US, the UK or Canada", _field("contact.country", "any of", COUNTRIES), 10),
+    ("size", "firmographic", "The company has over 100 people", _field("company.employees", ">", 100), 15),
     (
-        "industry", "firmographic", "The company is in technology, finance or healthcare", "company.industry",
-        "any of", INDUSTRIES, 10,
+        "industry", "firmographic", "The company is in technology, finance or healthcare",
+        _field("company.industry", "any of", INDUSTRIES), 10,
     ),
-    ("revenue", "firmographic", "The company earns over 10 million a year", "company.revenue", ">", 10_000_000, 25),
+    (
+        "revenue", "firmographic", "The company earns over 10 million a year",
+        _field("company.revenue", ">", 10_000_000), 25,
+    ),
 ]  # fmt: skip
 
 
@@ -51,8 +67,8 @@ def document() -> Document:
         for uid, name, event, points, times in BEHAVIOUR
     ]
     fit = [
-        Rule(uid=uid, kind=kind, name=name, points=points, condition={"field": field, "op": op, "value": value})
-        for uid, kind, name, field, op, value, points in FIT
+        Rule(uid=uid, kind=kind, name=name, points=points, condition=condition)
+        for uid, kind, name, condition, points in FIT
     ]
     bands = [Band(name="Cold", points=0), Band(name="Warm", points=50), Band(name="Hot", points=80)]
     return Document(name=NAME, description=DESCRIPTION, rules=[*fit, *behaviour], bands=bands)

@@ -20,6 +20,8 @@ def stage_in_words(stage: Stage) -> str:
 
 
 def _event(key: str) -> str:
+    if not key:
+        return ""
     kind = event_types.find(key)
     return kind.triggers or kind.label
 

@@ -25,17 +25,17 @@ EARNED = {
 
 @pytest.fixture
 def model():
-    """As `migrate` leaves it on a new site."""
+    return starters.install(NOW)
+
+
+def test_a_new_site_has_it_switched_off_and_in_force():
     config = apps.get_app_config("scoring")
     post_migrate.connect(install_starters, sender=config)
     try:
         call_command("migrate", verbosity=0)
     finally:
         post_migrate.disconnect(install_starters, sender=config)
-    return ScoreModel.objects.get(key="lead")
-
-
-def test_a_new_site_has_it_switched_off_and_in_force(model):
+    model = ScoreModel.objects.get(key="lead")
     assert not model.is_active and model.edition == 1 and model.draft is None
     assert problems(starters.document()) == [] and parse(model.definition) == starters.document()
     assert (model.bands, model.band_from) == (["Cold", "Warm", "Hot"], [50, 80])

@@ -38,6 +38,7 @@ def address(name: str, rows: dict[str, Any]) -> str:
         "row": rows["campaigns_message"].pk,
         "contact_id": rows["contacts_contact"].pk,
         "change_id": rows["scoring_scorechange"].pk,
+        "uid": rows["scoring_scoremodel"].rules.get().uid,
     }
     arguments = {**pattern.pattern.converters, **getattr(pattern.pattern.regex, "groupindex", {})}
     values = {argument: other.get(argument, rows[model].pk if model else 1) for argument in arguments}

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import Client
 from django_q.models import Failure, OrmQ, Schedule, Success
+from msgspec.structs import replace
 
 from automation.models import Enrollment
 from campaigns.models import CaughtMail
@@ -20,7 +21,10 @@ from events.recording import record
 from lib import clock
 from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, Source, User
-from scoring.models import ScoreChange, ScoreModel
+from scoring import defining as scores
+from scoring.document import Document as ScoreDocument
+from scoring.document import Rule as ScoreRule
+from scoring.models import ScoreChange
 from segments import defining
 from segments.computed_models import ComputedAttribute
 from segments.models import Segment
@@ -62,6 +66,18 @@ def tell(source):
     return lambda *items: record(source, items, clock.now())
 
 
+def _score_model(now):
+    """In force, with an edition to go back to and a draft."""
+    rule = ScoreRule(uid="page", kind="behavioural", name="Views a page", event="page.viewed", points=1)
+    model = scores.create("lead", ScoreDocument(name="Lead score", rules=[rule]), None, now)
+    for margin in (3, 4):
+        draft = replace(scores.opened(model), margin=margin)
+        model = scores.save_draft(model, draft, model.draft_revision, None, now)
+        if margin == 3:
+            model = scores.put_in_force(model, None, now)
+    return model
+
+
 @pytest.fixture
 def rows(source, tell):
     """A row of everything that has a page, by the name of its model."""
@@ -74,7 +90,7 @@ def rows(source, tell):
         campaign=campaign, version=campaign.live, contact=contact, entry_key="x", step_uid="first", due_at=now,
         entered_at=now,
     )  # fmt: skip
-    lead = ScoreModel.objects.create(key="lead", name="Lead score")
+    lead = _score_model(now)
     audit.note(campaign.live.published_by, campaign, "Looked.")
     task = {"func": "ops.tasks.sweep", "started": now, "stopped": now}
     attempt = {"username": "eve", "attempt_time": now, "ip_address": "127.0.0.1"}
