@@ -9,13 +9,14 @@ class AutomationConfig(AppConfig):
         from automation import advancing, engine, panels, uniting
         from automation.kinds.email import EmailKind
         from automation.kinds.leave import LeaveKind
+        from automation.kinds.score import ScoreKind
         from automation.kinds.wait import WaitKind
         from campaigns import doors
         from campaigns.step_kinds import STEP_KINDS
         from contacts.merging import merge_steps
         from ops import work
 
-        for kind in (EmailKind(), WaitKind(), LeaveKind()):
+        for kind in (EmailKind(), WaitKind(), ScoreKind(), LeaveKind()):
             STEP_KINDS.register(kind.key, kind)
         doors.occupancy.register("enrollments", engine.occupancy)
         doors.on_published.register("follow", engine.follow)

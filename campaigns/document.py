@@ -18,6 +18,7 @@ from segments import conditions
 
 Tree = dict[str, Any] | None
 MAX_STEPS = 100
+ACTIONS = ("email", "score", "leave")
 
 
 class Trigger(msgspec.Struct, kw_only=True):
@@ -80,9 +81,10 @@ class Row(msgspec.Struct, kw_only=True):
     wait_uid: str = ""
     wait_amount: float = 0
     wait_unit: str = "days"
-    action: Literal["email", "leave"] = "email"
+    action: Literal["email", "score", "leave"] = "email"
     template: int | None = None
     lateness_hours: int = 24
+    score: dict[str, Any] = {}
     only_if: Tree = None
 
 
@@ -113,11 +115,17 @@ def from_rows(rows: Iterable[Row]) -> list[StepDoc]:
         if row.wait_amount:
             config = {"amount": row.wait_amount, "unit": row.wait_unit}
             steps.append(StepDoc(uid=row.wait_uid or new_uid(), kind="wait", config=config))
-        config = {"template": row.template, "lateness_hours": row.lateness_hours} if row.action == "email" else {}
-        steps.append(StepDoc(uid=row.uid or new_uid(), kind=row.action, config=config, only_if=row.only_if))
+        step = StepDoc(uid=row.uid or new_uid(), kind=row.action, config=_config(row), only_if=row.only_if)
+        steps.append(step)
     for step, follower in zip(steps, [*steps[1:], None], strict=True):
         step.next = {"done": follower.uid if follower else None}
     return steps
+
+
+def _config(row: Row) -> dict[str, Any]:
+    if row.action == "email":
+        return {"template": row.template, "lateness_hours": row.lateness_hours}
+    return row.score if row.action == "score" else {}
 
 
 def rows(document: Document) -> list[Row] | None:
@@ -129,7 +137,7 @@ def rows(document: Document) -> list[Row] | None:
             return None
         if step.kind == "wait" and wait is None and not step.only_if:
             wait = step
-        elif step.kind in ("email", "leave"):
+        elif step.kind in ACTIONS:
             found.append(_row(step, wait))
             wait = None
         else:
@@ -139,6 +147,7 @@ def rows(document: Document) -> list[Row] | None:
 
 def _row(step: StepDoc, wait: StepDoc | None) -> Row:
     row = Row(uid=step.uid, action=step.kind, only_if=step.only_if)  # type: ignore[arg-type]
+    row.score = step.config if step.kind == "score" else {}
     row.template = step.config.get("template")
     row.lateness_hours = step.config.get("lateness_hours", row.lateness_hours)
     if wait:

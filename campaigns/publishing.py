@@ -117,7 +117,7 @@ def _freeze(campaign: Campaign, document: Document, user, now: datetime) -> Vers
 
 
 # What conditions read (segments.reading) that is referred to.
-READ = {"event": "event_type", "segment": "segment"}
+READ = {"event": "event_type", "segment": "segment", "score": "score"}
 
 
 def _references(document: Document) -> set[tuple[str, str, str]]:

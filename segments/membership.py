@@ -64,6 +64,7 @@ WHERE cause <> 'definition' OR segment_id = ANY(%s::bigint[]) ORDER BY segment_i
 """
 
 _HOLD = "SELECT pg_advisory_xact_lock(%s, lane) FROM unnest(%s::int[]) AS lane"
+_HOLD_FREE = "SELECT lane FROM unnest(%s::int[]) AS lane WHERE pg_try_advisory_xact_lock(%s, lane)"
 
 
 class Moved(NamedTuple):
@@ -93,6 +94,17 @@ def hold(contact_ids: Iterable[int]) -> None:
     lanes = sorted({pk % LANES for pk in contact_ids})
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, [LANE_LOCK, lanes])
+
+
+def hold_free(contact_ids: Collection[int]) -> set[int]:
+    """Take those lanes that nobody has in hand just now; the contacts whose lanes are held.
+
+    For whoever has locked what comes after lanes: waiting for one might be waiting in a circle.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_FREE, [sorted({pk % LANES for pk in contact_ids}), LANE_LOCK])
+        free = {lane for (lane,) in cursor.fetchall()}
+    return {pk for pk in contact_ids if pk % LANES in free}
 
 
 def settle(touched: Mapping[int, Collection[int]], occasion: Occasion) -> list[Moved]:
