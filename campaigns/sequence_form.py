@@ -208,4 +208,4 @@ def _field_at(place: str, form: SequenceForm, cards: list[StepForm]) -> tuple[fo
 def _step_field(place: str, card: StepForm) -> str:
     if ".only_if" in place:
         return "only_if"
-    return "template" if card.row.action == "email" else "action"
+    return {"email": "template", "score": "score_model"}.get(card.row.action, "action")

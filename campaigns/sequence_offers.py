@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from campaigns.models import EmailTemplate
 from events import types as event_types
 from lib.durations import UNITS
+from scoring.models import ScoreModel
 
 UNIT_CHOICES = [(unit, unit) for unit in UNITS]
 
@@ -30,11 +31,13 @@ class Offered:
 
     event_type: str | None
     templates: list[tuple[int, str]]
+    scores: list[ScoreModel]
 
 
 def offered(event_type: str | None) -> Offered:
     """What there is to choose from."""
-    return Offered(event_type or None, [(template.pk, template.name) for template in templates()])
+    named = [(template.pk, template.name) for template in templates()]
+    return Offered(event_type or None, named, list(ScoreModel.objects.defer("draft")))
 
 
 def templates() -> QuerySet[EmailTemplate]:
@@ -50,7 +53,7 @@ def whole_number(label: str, low: int, high: int, **more: Any) -> forms.IntegerF
         widget=UnfoldAdminIntegerFieldWidget(),
         **more,
     )
-    sentence = f"{label}: write a whole number from {low} to {high:,}."
+    sentence = f"{label}: write a whole number from {f'{low:,}'.replace('-', '−')} to {high:,}."
     field.error_messages |= {"invalid": sentence, "required": sentence}
     validators: list[Any] = field.validators
     for validator in validators:

@@ -10,13 +10,14 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from campaigns import document as documents
 from campaigns.document import Row, new_uid
 from campaigns.models import DEFAULT_LATENESS_HOURS
+from campaigns.score_cards import ScoreFields, initial_score
 from campaigns.sequence_offers import UNIT_CHOICES, Offered, whole_number
 from segments.forms import ConditionField
 
 MAX_WAIT = {"minutes": 1_051_200, "hours": 17_520, "days": 730, "weeks": 104}  # two years
 
 
-class StepForm(forms.Form):
+class StepForm(ScoreFields):
     """One card: a wait, then what is done, and for whom."""
 
     uid = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
@@ -33,7 +34,7 @@ class StepForm(forms.Form):
     )
     action = forms.ChoiceField(
         label="then",
-        choices=[("email", "Send the mail"), ("leave", "Leave the sequence")],
+        choices=[("email", "Send the mail"), ("score", "Change the score"), ("leave", "Leave the sequence")],
         initial="email",
         widget=UnfoldAdminSelectWidget(),
     )
@@ -56,16 +57,26 @@ class StepForm(forms.Form):
         only_if: Any = self.fields["only_if"]
         template.choices = [("", "Choose a template…"), *offered.templates]
         only_if.event_type = offered.event_type
+        self.offer_scores(offered)
 
     def clean(self):
         super().clean()
         typed = self.cleaned_data
+        self._forget_what_is_hidden(typed.get("action"))
         if typed.get("action") == "email" and not typed.get("template") and "template" not in self.errors:
             self.add_error("template", "Choose the mail to send.")
+        if typed.get("action") == "score":
+            self.clean_score()
         limit = MAX_WAIT.get(typed.get("wait_unit", ""))
         if limit and (typed.get("wait_amount") or 0) > limit:
             self.add_error("wait_amount", f"Wait: two years at most, that is {limit:,} {typed['wait_unit']}.")
         return typed
+
+    def _forget_what_is_hidden(self, action: str | None) -> None:
+        """What is wrong in fields that this action has not would be told where nobody sees it."""
+        own = {"email": ("template", "lateness_hours"), "score": tuple(ScoreFields.base_fields)}
+        for name in [name for others in own if others != action for name in own[others]]:
+            self.errors.pop(name, None)
 
     @cached_property
     def row(self) -> Row:
@@ -79,7 +90,8 @@ class StepForm(forms.Form):
             wait_unit=typed["wait_unit"],
             action=typed["action"],
             template=typed["template"] if sends else None,
-            lateness_hours=typed["lateness_hours"] or DEFAULT_LATENESS_HOURS,
+            lateness_hours=typed.get("lateness_hours") or DEFAULT_LATENESS_HOURS,
+            score=self.score_config() if typed["action"] == "score" else {},
             only_if=typed["only_if"] or None,
         )
 
@@ -139,6 +151,7 @@ def initial_rows(rows: list[Row]) -> list[dict[str, Any]]:
             "template": row.template,
             "lateness_hours": row.lateness_hours,
             "only_if": row.only_if,
+            **initial_score(row.score),
         }
         for row in rows
     ]

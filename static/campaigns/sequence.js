@@ -38,6 +38,17 @@
     });
   }
 
+  // Stages belong to a score: those of the others are not offered.
+  function offerStages(card) {
+    const chosen = field(card, "score_model").value;
+    const stage = field(card, "score_stage");
+    for (const group of stage.querySelectorAll("optgroup")) {
+      const others = !group.firstElementChild.value.startsWith(`${chosen}|`);
+      group.hidden = group.disabled = others;
+      if (others && group.contains(stage.selectedOptions[0])) stage.value = "";
+    }
+  }
+
   function changed() {
     renumber();
     form.dispatchEvent(new Event("input", { bubbles: true }));
@@ -50,6 +61,7 @@
     const card = holder.firstElementChild;
     if (shown().length) field(card, "wait_amount").value = 1; // two mails at once are rarely meant
     list.append(card);
+    offerStages(card);
     changed();
     field(card, "wait_amount").select();
     say(`Step ${shown().length} was added.`);
@@ -86,7 +98,10 @@
   });
 
   list.addEventListener("input", renumber);
-  list.addEventListener("change", renumber);
+  list.addEventListener("change", (event) => {
+    renumber();
+    if (event.target.matches("[name$='-score_model']")) offerStages(event.target.closest("[data-step]"));
+  });
 
   // Dragging begins at the grip only, so that text in the fields can still be selected.
   let dragged = null;
@@ -123,5 +138,6 @@
   window.addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
 
   renumber();
+  shown().forEach(offerStages);
   form.querySelector("[data-focus]")?.focus();
 })();
