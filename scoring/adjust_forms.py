@@ -66,6 +66,7 @@ class AdjustForm(forms.Form):
         super().__init__(*args, **options)
         stages = [(0, "none"), *enumerate(model.stages, start=1)]
         self.stage_now = next(place for place, name in stages if name == (stage_now or "none"))
+        self.stage_names = dict(stages)
         chosen: forms.TypedChoiceField = self.fields["stage"]  # type: ignore[assignment]
         chosen.choices = [("", "Choose a stage…"), *stages]
         if not model.stages:
@@ -92,6 +93,10 @@ class AdjustForm(forms.Form):
     @property
     def is_move(self) -> bool:
         return self.cleaned_data["deed"] == MOVE
+
+    @property
+    def stage_name(self) -> str:
+        return self.stage_names[self.cleaned_data["stage"]]
 
     def wish(self) -> Deed:
         """What was asked for, as scoring.adjusting takes it."""

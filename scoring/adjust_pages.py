@@ -1,7 +1,7 @@
 """Adjusting one contact's score by hand: what shall be done, what it comes to, the deed, and taking it back."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -16,9 +16,10 @@ from django.utils.http import urlencode
 from contacts.models import Contact
 from lib import clock
 from lib.admin import ask
+from lib.durations import in_words
 from lib.pages import found, number, page, tell
 from ops import audit
-from scoring import adjusting, reading, shown
+from scoring import adjusting, ledger_words, reading, shown
 from scoring.adjust_forms import AdjustForm
 from scoring.contact_pages import whom
 from scoring.models import ScoreChange, ScoreModel
@@ -41,7 +42,11 @@ def adjust_page(model_admin, request: HttpRequest, object_id: int, contact_id: i
             if "sure" in request.POST:
                 return _done(request, model, contact, form, now)
             after = foreseen(model, contact, lambda: _act(request, model, contact, form, now), now)
-            about |= {"after": _told(model, after), "warnings": _warnings(model, before, after, form)}
+            about |= {
+                "after": _told(model, after),
+                "question": _question(contact, form),
+                "warnings": [*_wish_in_words(form), *_warnings(before, after, form)],
+            }
         except adjusting.Refused as refusal:
             form.add_error(None, str(refusal))
     template = "scoring/adjust_sure.html" if "after" in about else "scoring/adjust.html"
@@ -105,7 +110,30 @@ def _told(model: ScoreModel, standing: Standing) -> dict[str, str]:
     }
 
 
-def _warnings(model: ScoreModel, before: Standing, after: Standing, form: AdjustForm) -> list[str]:
+def _question(contact: Contact, form: AdjustForm) -> str:
+    """“Give Ann 20 points?”"""
+    said = form.cleaned_data
+    if form.is_move:
+        return f"Move {contact} to the stage “{form.stage_name}”?"
+    points = f"{shown.points(abs(said['points'] or 0))} point{'' if abs(said['points'] or 0) == 1 else 's'}"
+    match said["deed"]:
+        case "add":
+            return f"Give {contact} {points}?" if said["points"] > 0 else f"Take {points} from {contact}?"
+        case "set":
+            return f"Set the engagement of {contact} to {points}?"
+    return f"Reset the engagement of {contact} to 0?"
+
+
+def _wish_in_words(form: AdjustForm) -> list[str]:
+    if form.is_move:
+        return []
+    wish = form.wish()
+    span = in_words(timedelta(seconds=wish.fading.seconds))
+    fading = {"half": f"These points fade by half every {span}.", "expires": f"These points expire after {span}."}
+    return [said for said in (f"Reason: {wish.reason}", fading.get(wish.fading.how, "")) if said]
+
+
+def _warnings(before: Standing, after: Standing, form: AdjustForm) -> list[str]:
     """What follows from it, in plain sentences."""
     found = []
     if form.is_move and form.cleaned_data["stage"] < form.stage_now:
@@ -123,7 +151,7 @@ def _warnings(model: ScoreModel, before: Standing, after: Standing, form: Adjust
 
 def take_back_page(model_admin, request: HttpRequest, object_id: int, change_id: int) -> HttpResponse:
     """Take back what was given by hand, a step or the API."""
-    rows = ScoreChange.objects.filter(pk=change_id, model=object_id, rule=None).select_related("model")
+    rows = ScoreChange.objects.filter(pk=change_id, model=object_id, rule=None).select_related("model", "by")
     change = rows.first()
     if change is None:
         raise Http404("There is no such line in the ledger, or a rule gave it.")
@@ -137,13 +165,13 @@ def take_back_page(model_admin, request: HttpRequest, object_id: int, change_id:
         return _now_is(contact, reading.standings(model, [contact.pk], now)[contact.pk])
 
     amounts = (
-        f"{shown.points(before.points)} points ({before.band}) now; {shown.points(after.points)} ({after.band}) then"
+        f"{shown.points(before.points)} points ({before.band}) now, {shown.points(after.points)} ({after.band}) then"
     )
     lines = [f"{contact} has {amounts}.", "The line stays in the ledger and does not count any more."]
     return ask(
         request,
         model_admin,
-        title="Take this back?",
+        title=f"Take back what was given {ledger_words.given(change)}?",
         lines=lines if change.ended_at is None else ["It was taken back already."],
         button="Take back",
         act=act,

@@ -72,12 +72,17 @@ def _tone(line: Line) -> str:
 
 
 def _what(line: Line) -> str:
-    given = GIVEN.get(ScoreChange.Cause(line.change.cause))
-    if given is None:
+    if line.change.cause == ScoreChange.Cause.RULE:
         return f"{line.title}: {line.detail}" if line.detail else line.title
-    by = line.change.by
+    return given(line.change)
+
+
+def given(change: ScoreChange) -> str:
+    """“by hand by Ann: ‘asked for a refund’”."""
+    by = change.by
     who = f" by {by.get_full_name() or by.get_username()}" if by else ""
-    return f"{given}{who}: “{line.change.reason}”" if line.change.reason else f"{given}{who}"
+    how = f"{GIVEN[ScoreChange.Cause(change.cause)]}{who}"
+    return f"{how}: “{change.reason}”" if change.reason else how
 
 
 def _notes(line: Line, counts: bool) -> list[str]:

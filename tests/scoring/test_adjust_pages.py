@@ -70,7 +70,7 @@ def test_the_button_leads_to_the_form(client, ann, lead):
 
 def test_first_it_says_what_the_score_will_be_and_changes_nothing(client, ann, lead):
     page = words(client.post(url(lead, ann), typed()))
-    assert "Points 0 Cold 60 Warm" in page
+    assert "Give Ann 60 points?" in page and "Points 0 Cold 60 Warm" in page and "Reason: met at the fair" in page
     assert "They go from “Cold” to “Warm”; whatever starts at that starts for them." in page
     assert "They reach the stage “Reader”" in page
     assert not ScoreChange.objects.exists() and not Score.objects.exists() and not Event.objects.exists()
@@ -91,7 +91,7 @@ def test_then_it_is_done_noted_and_can_be_taken_back(client, ann, lead):
     assert note.change_message == "Adjusted by hand the score “Lead”." and "fair" not in note.object_repr
     undo = re.search(r'href="([^"]+)">Undo', said(done))[1]
     asked = words(client.get(undo))
-    assert "Ann has 60 points (Warm) now; 0 (Cold) then." in asked and points(lead, ann) == pytest.approx(60, abs=1e-3)
+    assert "Ann has 60 points (Warm) now, 0 (Cold) then." in asked and points(lead, ann) == pytest.approx(60, abs=1e-3)
     undone = client.post(undo, follow=True)
     assert "Ann has 0 points now: Cold." in said(undone) and points(lead, ann) == 0
     assert "does not count: taken back by hand" in seen(client, contact_page(ann))
@@ -102,6 +102,21 @@ def test_who_presses_twice_gives_once(client, ann, lead):
     client.post(url(lead, ann), typed(sure="1"))
     again = client.post(url(lead, ann), typed(sure="1"), follow=True)
     assert "done already" in said(again) and points(lead, ann) == 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"points": "-1"}, "Take 1 point from Ann?"),
+        ({"deed": "set"}, "Set the engagement of Ann to 60 points?"),
+        ({"deed": "reset"}, "Reset the engagement of Ann to 0?"),
+        ({"deed": "stage", "stage": "2"}, "Move Ann to the stage “Customer”?"),
+        ({"fading": "expires", "amount": "2", "unit": "weeks"}, "These points expire after 14 days."),
+        ({"fading": "half"}, "These points fade by half every 30 days."),
+    ],
+)
+def test_the_question_says_what_will_be_done(client, ann, lead, changes, sentence):
+    assert sentence in words(client.post(url(lead, ann), typed(**changes)))
 
 
 def test_set_and_reset_concern_engagement(client, ann, lead):
