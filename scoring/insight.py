@@ -1,8 +1,8 @@
 """What is to be seen of a whole model: who is in which band, how points are spread, what they come from.
 
 A fixed number of queries, whatever the number of people. Bands, grades and stages are counted as they are kept.
-Points are worked out for now, of everybody where 20,000 have a score at most, else of a sample: by the hash of
-their ids, so that the same people are asked each time.
+Points are worked out for now, of everybody where 20,000 have a score at most, else of a sample of 10,000: by the hash
+of their ids, so that the same people are asked each time.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from django.db.models import Count
 from scoring import points
 from scoring.models import Score, ScoreModel
 
-SAMPLE = 20_000
+EXACT, SAMPLE = 20_000, 10_000
 _HASHES = 65_536
 
 
@@ -121,7 +121,7 @@ def spread(model: ScoreModel, people: int, now: datetime) -> Spread:
     """One query; `people`: how many have a score, as the census says."""
     values: dict[str, Any] = {"model": model.pk, "now": now}
     sample = ""
-    if people > SAMPLE:
+    if people > EXACT:
         sample, values["hashes"] = _SAMPLE, _HASHES * SAMPLE // people
     with connection.cursor() as cursor:
         cursor.execute(_SPREAD.format(asked=_ASKED.format(sample=sample)), values)

@@ -73,6 +73,7 @@ def test_beyond_a_number_of_people_a_sample_is_asked_the_same_each_time(shop, mo
     for number in range(60):
         shop.does(f"user{number}", "button.clicked")
     engine.run(NOW)
+    monkeypatch.setattr(insight, "EXACT", 50)
     monkeypatch.setattr(insight, "SAMPLE", 20)
     found = spread(model)
     assert found.is_sample and 5 < found.asked < 40 and found.people == 60
@@ -119,6 +120,7 @@ def test_when_a_rule_last_gave_points_is_known_also_of_those_who_were_not_asked(
     for number in range(30):
         shop.does(f"user{number}", "button.clicked", at=NOW - number * DAY)
     engine.run(NOW)
+    monkeypatch.setattr(insight, "EXACT", 1)
     monkeypatch.setattr(insight, "SAMPLE", 1)
     assert told(model)["button.clicked"].last == NOW
 
