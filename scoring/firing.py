@@ -116,7 +116,7 @@ def _why_never(rule: ScoreRule, written: Rule | None, events: _Events) -> str:
     if rule.event:
         return _why_no_event(rule, written, events)
     if rule.condition and (missing := conditions.vanished(rule.condition, "contact")):
-        return f"Nobody fits: {'; '.join(missing)}."
+        return f"Nobody fits it. {' '.join(missing)}"
     return "Nobody fits it now. See whether what it asks for is known of your contacts under that name."
 
 

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from lib import clock
 from lib.pages import found, page, tell
 from ops import audit, jobs
-from scoring import charts, insight, recomputing, showing, standing
+from scoring import charts, defining, insight, recomputing, showing, standing
 from scoring.models import ScoreModel
 
 
@@ -20,6 +20,7 @@ def model_page(model_admin, request: HttpRequest, object_id: str) -> HttpRespons
     may = _may(model_admin, request, model)
     census = insight.census(model)
     context = {"may": may, **standing_now(model, census, now), "empty": _empty(model, census)}
+    context |= {"model_number": str(model.pk), "places": defining.uses(model)}
     if model.is_active:
         context |= _seen(model, census, may["see_contacts"], now)
     return page(model_admin, request, "scoring/model.html", model.name, model, **context)
@@ -116,6 +117,8 @@ def stop(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
 
 def _may(model_admin, request: HttpRequest, model: ScoreModel) -> dict[str, bool]:
     return {
+        "add": model_admin.has_add_permission(request),
+        "delete": model_admin.has_delete_permission(request, model),
         "change": model_admin.has_change_permission(request, model),
         "publish": request.user.has_perm("scoring.publish_scoremodel"),
         "see_contacts": request.user.has_perm("contacts.view_contact"),
