@@ -32,6 +32,8 @@ class Numbers:
     opened: int = 0
     clicked: int = 0
     failed: list[tuple[str, int]] = field(default_factory=list)
+    mails: bool = True
+    """Whether it is a step that sends mail."""
 
     @property
     def failed_total(self) -> int:

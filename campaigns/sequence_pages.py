@@ -1,5 +1,7 @@
 """The page on which a sequence is built, the page that only shows it, and what two editors see."""
 
+from dataclasses import replace
+
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
@@ -116,13 +118,13 @@ def _cards(form: SequenceForm, data=None, initial=None):
 
 def _row_numbers(card, counted: dict[str, Numbers]) -> Numbers:
     """What came of one card: its mail's numbers, with those who wait before it."""
-    return _added(counted.get(card["uid"].value() or "-"), counted.get(card["wait_uid"].value() or "-"))
+    step, wait = (counted.get(card[name].value() or "-") for name in ("uid", "wait_uid"))
+    return _added(step, wait, card["action"].value() == "email")
 
 
-def _added(mail: Numbers | None, wait: Numbers | None) -> Numbers:
-    if mail and wait:
-        return Numbers(mail.waiting + wait.waiting, mail.sent, mail.opened, mail.clicked, mail.failed)
-    return mail or wait or Numbers()
+def _added(step: Numbers | None, wait: Numbers | None, mails: bool) -> Numbers:
+    found = replace(step or Numbers(), mails=mails)
+    return replace(found, waiting=found.waiting + wait.waiting) if wait else found
 
 
 def _gone(cards, counted: dict[str, Numbers]) -> list[Numbers]:
@@ -151,8 +153,9 @@ def _read_page(model_admin, request, campaign, document, rows):
 def _read_steps(document: Document, rows: list[Row] | None, counted: dict[str, Numbers]) -> list[tuple[str, Numbers]]:
     """Each step in words with what came of it; a list of steps is read as the form shows it, wait and mail as one."""
     if rows is None:
-        return [(describe(step), counted.get(step.uid, Numbers())) for step in document.steps]
-    numbered = [_added(counted.get(row.uid), counted.get(row.wait_uid or "-")) for row in rows]
+        steps = document.steps
+        return [(describe(step), _added(counted.get(step.uid), None, step.kind == "email")) for step in steps]
+    numbered = [_added(counted.get(row.uid), counted.get(row.wait_uid or "-"), row.action == "email") for row in rows]
     return list(zip(steps_in_words(document), numbered, strict=True))
 
 

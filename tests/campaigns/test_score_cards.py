@@ -136,6 +136,12 @@ def test_scores_that_are_off_are_offered_and_said_to_be(lead):
     assert "Give 10 points of “Lead”, which is off" in read
 
 
+def test_only_steps_that_mail_tell_what_became_of_mails(lead):
+    page = browser("Analyst").get(page_of(saved(card(TemplateFactory()), score(), card(action="leave"))))
+    text = page.content.decode()
+    assert (text.count("<dt>Waiting</dt>"), text.count("<dt>Sent</dt>")) == (3, 1)
+
+
 def test_a_score_that_is_gone_is_said_on_its_card(lead):
     campaign = CampaignFactory(
         rows=[Row(uid="a", action="score", score={"model": "lead", "effect": "add", "points": 5})]
