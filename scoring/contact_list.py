@@ -88,7 +88,7 @@ class Where(DropdownFilter):
 class InBand(Where):
     """Contacts in a band of a score model."""
 
-    title = "band"
+    title = "score band"
     parameter_name = "score_band"
 
     def places(self, model):
@@ -101,7 +101,7 @@ class InBand(Where):
 class InCell(Where):
     """Contacts in a cell of the grid of fit and engagement."""
 
-    title = "fit and engagement"
+    title = "score grid"
     parameter_name = "score_cell"
 
     def places(self, model):
@@ -119,7 +119,7 @@ def _cell_number(cell: str) -> int:
 class AtStage(Where):
     """Contacts at a stage of the lifecycle."""
 
-    title = "stage"
+    title = "score stage"
     parameter_name = "score_stage"
 
     def places(self, model):

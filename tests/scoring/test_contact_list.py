@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from contacts import writing
+from contacts.admin import ContactAdmin
 from lib import clock
 from scoring import adjusting
 from scoring.adjusting import Deed
@@ -79,6 +80,15 @@ def test_the_list_is_sorted_by_points_and_nobody_is_lost(client):
     assert names(client, o=order(client, "Lead")) == ["High", "Low", "Elsewhere", "None", "Below"]
     assert names(client, o=order(client, "Lead", "-")) == ["Below", "Elsewhere", "None", "Low", "High"]
     assert names(client, o=order(client, "Other"))[0] == "Elsewhere"
+
+
+def test_the_pages_of_a_sorted_list_follow_each_other(client, monkeypatch):
+    monkeypatch.setattr(ContactAdmin, "list_per_page", 2)
+    model = made()
+    for name, points in [("Low", 5), ("None", 0), ("High", 90), ("Middle", 50), ("Nil", 0)]:
+        someone(name, points, model)
+    lead = order(client, "Lead")
+    assert [names(client, o=lead, p=page) for page in (1, 2, 3)] == [["High", "Middle"], ["Low", "Nil"], ["None"]]
 
 
 def test_it_can_be_sorted_and_narrowed_at_once(client):
