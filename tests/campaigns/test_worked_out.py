@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns import previews, sending
-from campaigns.document import Trigger
+from campaigns.document import Row, Trigger
 from campaigns.models import Message
 from scoring import adjusting, defining
 from scoring.adjusting import Deed
@@ -121,8 +121,14 @@ def test_templates_and_campaigns_that_name_a_model_are_uses_of_it(lead):
     crossing = {"all": [{"field": "event.model", "op": "is", "value": "lead"}]}
     campaign = CampaignFactory(name="Call", triggers=[Trigger(event="score.band_changed", filter=crossing)])
     CampaignFactory(name="Car", triggers=[Trigger(event="order.completed", filter=crossing)])
+    hot = {"field": "score.lead.band", "op": "is", "value": "Hot"}
+    CampaignFactory(name="Hot ones", audience=hot, active=False)
+    step = {"model": "lead", "effect": "add", "points": 5, "reason": "Read our mail"}
+    CampaignFactory(name="Points", rows=[Row(uid="first", action="score", score=step)])
     assert defining.uses(lead) == [
         ("the campaign “Call”", reverse("admin:campaigns_campaign_change", args=[campaign.pk])),
+        ("the campaign “Hot ones”", reverse("admin:campaigns_campaign_change", args=[campaign.pk + 2])),
+        ("the campaign “Points”", reverse("admin:campaigns_campaign_change", args=[campaign.pk + 3])),
         ("the template “Offer”", reverse("admin:campaigns_emailtemplate_change", args=[template.pk])),
     ]
     assert defining.uses(other) == []
