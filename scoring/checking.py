@@ -76,6 +76,9 @@ def _bands(document: Document) -> Iterator[Problem]:
         yield Problem("margin", "Write how many points below its threshold a band is left: 0 or more.")
     elif any(document.margin >= high.points - low.points > 0 for low, high in pairwise(bands)):
         yield Problem("margin", "Two bands lie no further apart than this; write fewer points, or move the bands.")
+    elif document.floor is not None and len(bands) > 1 and bands[0].points < bands[1].points <= document.floor + document.margin:
+        sentence = f"{quoted(bands[1].name)} would never be left: nobody has fewer points than the lowest score."
+        yield Problem("margin", f"{sentence} Write fewer points here.")
 
 
 def _grid(document: Document) -> Iterator[Problem]:
@@ -146,15 +149,15 @@ def _rule(rule: Rule, groups: Collection[str], unknown: Collection[str]) -> Iter
         yield Problem(f"{place}.cap", f"Write a number of points from 1 to {MAX_LEVEL:,}, or leave it empty.")
     if rule.group and rule.group not in groups:
         yield Problem(f"{place}.group", f"There is no group {quoted(rule.group)}; choose another one.")
+    fading = rule.fading
+    if not (fading.amount >= 1 and fading.amount * (7 if fading.unit == "weeks" else 1) <= MAX_DAYS):
+        yield Problem(f"{place}.fading", f"Write a time from 1 to {MAX_DAYS:,} days.")
     yield from _behaviour(rule, place, unknown) if rule.kind == "behavioural" else _fit(rule, place)
 
 
 def _behaviour(rule: Rule, place: str, unknown: Collection[str]) -> Iterator[Problem]:
     if not 1 <= rule.at_most <= MAX_TIMES:
         yield Problem(f"{place}.at_most", f"Write how often it counts: from 1 to {MAX_TIMES:,} times.")
-    fading = rule.fading
-    if not (fading.amount >= 1 and fading.amount * (7 if fading.unit == "weeks" else 1) <= MAX_DAYS):
-        yield Problem(f"{place}.fading", f"Write a time from 1 to {MAX_DAYS:,} days.")
     part = {"event": rule.event, "where": rule.where}
     scope = Scope(SUBJECTS[SUBJECT], asks_database=True)
     faults = list(happened.problems(part, "", scope))

@@ -134,6 +134,13 @@ ledger AS (
 SELECT p.contact_id, {points.total("p.fit", "p.engagement")}
 FROM parts p CROSS JOIN (SELECT %s::float8 AS floor, %s::float8 AS ceiling) AS m
 """
+# It may be true of them since long ago, by the rule as it was.
+_TRUE = """
+SELECT {key}::bigint, f.id, NULL::uuid, coalesce(
+    (SELECT c.at FROM scoring_scorechange c WHERE c.contact_id = f.id AND c.rule_id = r.id AND c.ended_at IS NULL),
+    %s::timestamptz
+)
+FROM ({rows}) AS f (id) LEFT JOIN scoring_scorerule r ON r.model_id = %s AND r.uid = %s"""
 _NOTHING = "SELECT NULL::bigint, NULL::bigint, NULL::uuid, NULL::timestamptz WHERE false"
 
 
@@ -175,7 +182,7 @@ def _source(key: int, row: ScoreRule, ids: Collection[int], now: datetime) -> le
     if whom is None:
         return _NOTHING, []
     sql, values = whom.order_by().values_list("pk").query.sql_with_params()
-    return f"SELECT {key}::bigint, f.id, NULL::uuid, %s::timestamptz FROM ({sql}) AS f (id)", [now, *values]
+    return _TRUE.format(key=key, rows=sql), [now, *values, row.model_id, row.uid]
 
 
 # --- adding up ---

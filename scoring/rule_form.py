@@ -57,9 +57,9 @@ class RuleForm(forms.Form):
         "At most so many times",
         "The latest ones count. So nobody becomes hot by doing the same thing again and again.", required=False,
     )  # fmt: skip
-    fading_how = _select("What becomes of the points", FADING)
+    fading_how = _select("What becomes of the points", FADING, required=False)
     fading_amount = number("How many", required=False)
-    fading_unit = _select("Days or weeks", UNITS)
+    fading_unit = _select("Days or weeks", UNITS, required=False)
     cap = number(
         "Points in all at most", "Whatever else: this rule gives or takes no more. Empty: no limit.", required=False
     )
@@ -84,8 +84,7 @@ class RuleForm(forms.Form):
         )
 
     def _leave_out(self) -> None:
-        others = ("condition",) if self.behaves else ("event", "where", "machines", "at_most", "fading_how",
-                                                       "cap", "fading_amount", "fading_unit")  # fmt: skip
+        others = ("condition",) if self.behaves else ("event", "where", "machines", "at_most", "cap")
         for name in others:
             del self.fields[name]
         if not self.document.groups:
@@ -130,14 +129,19 @@ class RuleForm(forms.Form):
             effect=effect,
             points=0 if effect == "reset" else given["points"] or 0,
             group=given.get("group", "") if effect == "add" else "",
+            fading=self._fading(given),
             **(self._behaviour(given) if self.behaves else {"condition": given["condition"], "cap": self.rule.cap}),
         )
         rule.name = rule.name or suggested_name(rule)
         return rule
 
+    def _fading(self, given: dict[str, Any]) -> Fading:
+        how, unit = given["fading_how"] or "never", given["fading_unit"] or "days"
+        if how == "never" or given["effect"] == "reset":
+            return Fading()
+        return Fading(how=how, amount=given["fading_amount"] or 0, unit=unit)
+
     def _behaviour(self, given: dict[str, Any]) -> dict[str, Any]:
-        fades = given["fading_how"] != "never" and given["effect"] != "reset"
-        amount, unit = given["fading_amount"] or 0, given["fading_unit"]
         usual = self.rule.at_most if given["effect"] != "add" else 0
         return {
             "event": given["event"],
@@ -145,7 +149,6 @@ class RuleForm(forms.Form):
             "where": given["where"],
             "machines": given["machines"] and given["event"] in MACHINES,
             "at_most": usual if given["at_most"] is None else given["at_most"],
-            "fading": Fading(how=given["fading_how"], amount=amount, unit=unit) if fades else Fading(),
         }
 
 

@@ -51,7 +51,7 @@ def rows_of(model: ScoreModel, document: Document, now: datetime) -> list[ScoreR
 
 def _row(model: ScoreModel, rule: Rule, place: int, caps: dict[str, int], now: datetime) -> ScoreRule:
     behaves = rule.kind == "behavioural"
-    fading = rule.fading if behaves else None
+    fading = rule.fading
     return ScoreRule(
         model=model,
         uid=rule.uid,
@@ -65,8 +65,8 @@ def _row(model: ScoreModel, rule: Rule, place: int, caps: dict[str, int], now: d
         cap=rule.cap,
         group=rule.group,
         group_cap=caps.get(rule.group),
-        half_life=fading.seconds if fading and fading.how == "half" else None,
-        lasts=fading.seconds if fading and fading.how == "expires" else None,
+        half_life=fading.seconds if fading.how == "half" else None,
+        lasts=fading.seconds if fading.how == "expires" else None,
         **(_of_event(rule) if behaves else _of_contact(rule, now)),
     )
 

