@@ -76,9 +76,17 @@ def _bands(document: Document) -> Iterator[Problem]:
         yield Problem("margin", "Write how many points below its threshold a band is left: 0 or more.")
     elif any(document.margin >= high.points - low.points > 0 for low, high in pairwise(bands)):
         yield Problem("margin", "Two bands lie no further apart than this; write fewer points, or move the bands.")
-    elif document.floor is not None and len(bands) > 1 and bands[0].points < bands[1].points <= document.floor + document.margin:
+    elif _never_left(document):
         sentence = f"{quoted(bands[1].name)} would never be left: nobody has fewer points than the lowest score."
         yield Problem("margin", f"{sentence} Write fewer points here.")
+
+
+def _never_left(document: Document) -> bool:
+    """Is the second band's threshold, less the margin, not above the lowest score?"""
+    if document.floor is None or len(document.bands) < 2:
+        return False
+    low, high, *_ = document.bands
+    return low.points < high.points <= document.floor + document.margin
 
 
 def _grid(document: Document) -> Iterator[Problem]:
