@@ -136,7 +136,8 @@ class RuleForm(forms.Form):
         return rule
 
     def _fading(self, given: dict[str, Any]) -> Fading:
-        how, unit = given["fading_how"] or "never", given["fading_unit"] or "days"
+        how: Any = given["fading_how"] or "never"
+        unit: Any = given["fading_unit"] or "days"
         if how == "never" or given["effect"] == "reset":
             return Fading()
         return Fading(how=how, amount=given["fading_amount"] or 0, unit=unit)
