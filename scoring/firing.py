@@ -83,6 +83,11 @@ def rules(model: ScoreModel, found: Spread) -> list[Fired]:
     return sorted(told, key=lambda one: (not one.ever, -abs(one.worth), one.rule.position))
 
 
+def in_words(model: ScoreModel) -> list[tuple[str, str]]:
+    """The rules in force, in their order: name and sentence."""
+    return [(rule.name, rule_words.sentence(rule)) for rule in _written(model).values()]
+
+
 def _seen(in_force: Sequence[ScoreRule]) -> dict[int, tuple[bool, datetime | None]]:
     with connection.cursor() as cursor:
         cursor.execute(_FIRED, [array(rule.pk for rule in in_force)])

@@ -51,6 +51,12 @@ def _before(at: Sequence[int], net: dict[int, int]) -> list[int]:
     return [max(number - net.get(band, 0), 0) for band, number in enumerate(at)]
 
 
+def growth(model: ScoreModel, after: date) -> dict[int, int]:
+    """Band → how many more (or fewer) are in it than at the end of that day."""
+    rows = ScoreFlow.objects.filter(model=model, day__gt=after).order_by().values_list("band")
+    return dict(rows.annotate(net=Sum("net")))
+
+
 def began(model: ScoreModel) -> date | None:
     """The first day on which anybody had a score."""
     return ScoreFlow.objects.filter(model=model).order_by("day").values_list("day", flat=True).first()

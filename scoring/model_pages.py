@@ -11,8 +11,9 @@ from django.template.response import TemplateResponse
 from lib import clock
 from lib.pages import found, page, tell
 from ops import audit, jobs
-from scoring import charts, defining, insight, recomputing, showing, standing
+from scoring import charts, defining, firing, flow, insight, recomputing, showing, standing
 from scoring.models import ScoreModel
+from segments.standing import GROWTH_OVER, growth
 
 
 def model_page(model_admin, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -23,6 +24,8 @@ def model_page(model_admin, request: HttpRequest, object_id: str) -> HttpRespons
     context |= {"model_number": str(model.pk), "places": defining.uses(model)}
     if model.is_active:
         context |= _seen(model, census, may["see_contacts"], now)
+    elif model.edition:
+        context["written"] = firing.in_words(model)
     return page(model_admin, request, "scoring/model.html", model.name, model, **context)
 
 
@@ -78,7 +81,10 @@ def now_fragment(model_admin, request: HttpRequest, object_id: int) -> HttpRespo
 
 
 def standing_now(model: ScoreModel, census: insight.Census, now: datetime) -> dict[str, Any]:
+    grew = flow.growth(model, (now - GROWTH_OVER).date())
     return {
+        "growth": _growth(sum(grew.values())),
+        "growth_on_top": _growth(grew.get(len(model.bands) - 1, 0)),
         "model": model,
         "now": now,
         "census": census,
@@ -90,6 +96,11 @@ def standing_now(model: ScoreModel, census: insight.Census, now: datetime) -> di
         "kept_since": recomputing.kept_since() if model.is_active else None,
         "edition_words": f"Edition {model.edition}",
     }
+
+
+def _growth(number: int) -> tuple[str, str]:
+    """In words, and the class of its colour."""
+    return growth(number), "dl-up" if number > 0 else "dl-down" if number < 0 else "dl-faint"
 
 
 def recompute(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -190,6 +190,7 @@ def test_bands_over_time_are_counted_back_from_those_of_now(shop):  # noqa: F811
     day = NOW.date()
     assert sizes[day - DAY] == [0, 0, 0] and sizes[day] == [0, 1, 0] and sizes[day + DAY] == [0, 3, 0]
     assert sizes[today] == insight.census(model).bands == [3, 0, 0]
+    assert flow.growth(model, day) == {0: 3, 1: -1} and flow.growth(model, today) == {}
     before = flow.sizes(model, [3, 0, 0], day, today)
     flow.compact(NOW)
     assert flow.sizes(model, [3, 0, 0], day, today) == before

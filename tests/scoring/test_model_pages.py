@@ -88,6 +88,7 @@ def test_the_list_asks_as_often_for_many_models_as_for_one(model):
 def test_the_page_tells_who_has_how_many_points_and_from_what(model):
     page = text(browser("Marketer").get(url("change", model.pk)))
     assert "Who is worth a call." in page and "Up to date" in page and "From events since" in page
+    assert "+3 in 7 days" in page and "33.3 % of those with a score" in page
     assert "About to become hot" in page and "75</strong> points, 5 to go" in page and "+75 in 7 days" in page
     ann = Contact.objects.get(name="Ann")
     assert reverse("admin:contacts_contact_change", args=[ann.pk]) in page
@@ -113,6 +114,7 @@ def test_a_model_that_is_off_or_a_draft_says_what_to_do(model):
     ScoreModel.objects.filter(pk=model.pk).update(is_active=False)
     page = text(browser("Marketer").get(url("change", model.pk)))
     assert "Switched off" in page and "Turn it on" in page and "How points are spread" not in page
+    assert "25 points when somebody clicks a button, at most 10 times" in page
     draft = ScoreModel.objects.create(key="new", name="New", draft={})
     page = text(browser("Marketer").get(url("change", draft.pk)))
     assert "Not in force yet" in page and "put it in force" in page
