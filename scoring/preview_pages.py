@@ -50,7 +50,7 @@ def summary(model: ScoreModel) -> str:
     preview = of(model)
     if preview is None or not is_ready(preview, model):
         return ""
-    moved, everybody = preview.outcome["moved"], preview.outcome["people"]
+    moved, everybody = sum(count for *_, count in _moves(model, preview)), preview.outcome["people"]
     if not everybody:
         return "By the preview nobody has a score, before or after."
     if not model.is_active:
@@ -64,13 +64,25 @@ def summary(model: ScoreModel) -> str:
 
 def _shares(model: ScoreModel, preview: ScorePreview) -> str:
     """“3 Hot, 10 Warm”, the best first."""
-    names = [band.name for band in defining.opened(model).bands]
+    names = _names(model)[1]
     counts: Counter[int] = Counter()
     for _, after, count in preview.outcome["bands"]:
         counts[after] += count
     return ", ".join(
         f"{counts[place]:,} {names[place]}" for place in sorted(counts, reverse=True) if place < len(names)
     )
+
+
+def _names(model: ScoreModel) -> tuple[list[str], list[str]]:
+    """The bands in force and those of the draft, by their places."""
+    return model.bands if model.is_active else ["No score"], [band.name for band in defining.opened(model).bands]
+
+
+def _moves(model: ScoreModel, preview: ScorePreview) -> list[tuple[int, int, int]]:
+    """(from which place, to which place, how many people), the most first. Bands are told apart by their names."""
+    before, after = map(dict, map(enumerate, _names(model)))
+    rows = [(was, now, count) for was, now, count in preview.outcome["bands"] if before.get(was) != after.get(now)]
+    return sorted(rows, key=lambda row: -row[2])
 
 
 def preview_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -141,17 +153,16 @@ def _progress(model: ScoreModel, preview: ScorePreview | None) -> dict[str, Any]
 
 
 def _outcome(model: ScoreModel, preview: ScorePreview) -> dict[str, Any]:
-    outcome, bands = preview.outcome, defining.opened(model).bands
-    before = model.bands if model.is_active else ["No score"]
-    after = [band.name for band in bands]
-    moves = [row for row in outcome["bands"] if row[0] != row[1] or not model.is_active]
+    outcome = preview.outcome
+    before, after = _names(model)
+    moves = _moves(model, preview)
     return {
         "people": outcome["people"],
-        "moved": outcome["moved"],
+        "moved": sum(count for *_, count in moves),
         "summary": summary(model),
         "moves": [
             {"before": _band(before, was), "after": _band(after, now), "count": count}
-            for was, now, count in sorted(moves, key=lambda row: -row[2])
+            for was, now, count in moves
         ],
         "examples": _examples(outcome["examples"], before, after),
         "chart": _chart(outcome),

@@ -55,6 +55,10 @@ class One(NamedTuple):
     band_after: int
 
     @property
+    def changes(self) -> bool:
+        return self.before != self.after or self.band_before != self.band_after
+
+    @property
     def weight(self) -> tuple[bool, float, int]:
         return self.band_before != self.band_after, abs(self.after - self.before), -self.contact
 
@@ -203,7 +207,7 @@ def _add(tally: dict[str, Any], found: Iterable[One]) -> None:
         columns = Counter({int(column): number for column, number in tally[name].items()})
         columns.update(int(getattr(one, name) // WIDTH) for one in ones)
         tally[name] = {str(column): number for column, number in columns.items()}
-    best = [One(**example) for example in tally["examples"]] + [one for one in ones if one.before != one.after]
+    best = [One(**example) for example in tally["examples"]] + [one for one in ones if one.changes]
     tally["examples"] = [one._asdict() for one in nlargest(EXAMPLES, best, key=lambda one: one.weight)]
 
 

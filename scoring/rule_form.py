@@ -132,7 +132,7 @@ class RuleForm(forms.Form):
             fading=self._fading(given),
             **(self._behaviour(given) if self.behaves else {"condition": given["condition"], "cap": self.rule.cap}),
         )
-        rule.name = rule.name or suggested_name(rule)
+        rule.name = rule.name or suggested_name(rule, [one.name for one in self.document.rules if one.uid != rule.uid])
         return rule
 
     def _fading(self, given: dict[str, Any]) -> Fading:

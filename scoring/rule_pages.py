@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from lib.pages import page, tell
 from scoring import defining
-from scoring.checking import MAX_RULE_NAME
 from scoring.document import MAX_RULES, Document, Kind, Rule, new_uid
 from scoring.editing import edit_url, editable, saved
 from scoring.models import ScoreModel
 from scoring.rule_form import RuleForm, blank
+from scoring.wording import free_name
 from segments.leaves import quoted
 
 GONE = "The rule is not in the draft any more; somebody removed it."
@@ -79,9 +79,7 @@ def change_rules(model_admin, request: HttpRequest, object_id: int) -> HttpRespo
 
 
 def _duplicate(document: Document, rule: Rule) -> tuple[Document, str]:
-    names = {one.name.casefold() for one in document.rules}
-    tries = (f"{rule.name[: MAX_RULE_NAME - 14]} (copy{number})" for number in ("", *(f" {n}" for n in range(2, 200))))
-    copy = replace(rule, uid=new_uid(), name=next(name for name in tries if name.casefold() not in names))
+    copy = replace(rule, uid=new_uid(), name=free_name(rule.name, [one.name for one in document.rules]))
     place = document.rules.index(rule) + 1
     rules = [*document.rules[:place], copy, *document.rules[place:]]
     return replace(document, rules=rules), f"{quoted(copy.name)} is added in the draft."

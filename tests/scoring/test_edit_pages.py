@@ -78,7 +78,8 @@ def test_the_whole_model_is_told_in_sentences(marketer, model):
     page = text(marketer.get(url(model, "edit")))
     for words in (
         "+20", "20 points while their title is “CEO”", "5 points when somebody clicks a link in an e-mail, at most 10",
-        "30 points together at most", "A from 40, B from 20", "Left 2 below the threshold", "You see what is in force",
+        "30 points together at most", "A from 40, B from 20", "A band is left 2 points below its threshold.",
+        "You see what is in force",
     ):  # fmt: skip
         assert words in page
     assert "Put in force" not in page
@@ -189,6 +190,15 @@ def test_rules_are_moved_duplicated_and_removed(marketer, model):
 
 def test_a_rule_that_is_gone_has_no_page(marketer, model):
     assert marketer.get(url(model, "edit_rule_of", "zzz")).status_code == 404
+
+
+def test_a_second_rule_about_the_same_event_gets_another_name(marketer, model):
+    for typed in (behaviour(where=json.dumps(PRICING)), behaviour(), behaviour(), behaviour(where=json.dumps(PRICING))):
+        post(marketer, model, "edit_rule", query="?kind=behavioural", **typed)
+    assert [rule.name for rule in draft(model).rules[2:]] == [
+        "Clicks a link in an e-mail", "Clicks a link in an e-mail 2", "Clicks a link in an e-mail 3",
+        "Clicks a link in an e-mail where the event’s url contains “pricing”",
+    ]  # fmt: skip
 
 
 # --- bands and the like ---

@@ -9,7 +9,7 @@ from events.items import Item
 from lib import clock
 from ops.models import Job, Source
 from scoring import defining
-from scoring.document import Document, Rule
+from scoring.document import Band, Document, Rule
 from scoring.models import Score, ScoreModel, ScorePreview
 from tests import engine
 from tests.campaigns.typing_in import browser
@@ -77,6 +77,27 @@ def test_a_preview_tells_who_changes_band_with_examples_and_both_spreads(publish
     assert ("50", 1, 0) in shown["columns"] and ("100", 0, 1) in shown["columns"]
     assert "Put in force" in page and Score.objects.get(points=50).band == 1
     assert "By the preview 1 person changes band, of 2 with a score." in text(publisher.get(url(model, "edit")))
+
+
+def test_who_changes_band_with_the_same_points_is_an_example_too(publisher, model):
+    drafted(
+        model, points=10, bands=[Band(name="Cold", points=0), Band(name="Warm", points=20), Band(name="Hot", points=50)]
+    )
+    previewed(publisher, model)
+    (one,) = publisher.get(url(model, "preview")).context["examples"]
+    assert (one["before"], one["after"], one["change"]) == ("50", "50", "0")
+    assert (one["band_before"]["name"], one["band_after"]["name"]) == ("Warm", "Hot")
+
+
+def test_bands_are_told_apart_by_their_names(publisher, model):
+    drafted(model, points=10, bands=[Band(name="Icy", points=-100), *defining.opened(model).bands])
+    previewed(publisher, model)
+    assert "nobody changes band, of 2 people with a score" in text(publisher.get(url(model, "edit")))
+    drafted(ScoreModel.objects.get(), points=10, bands=[Band(name="Cold", points=0), Band(name="Hot", points=80)])
+    previewed(publisher, model)
+    assert "1 person changes band" in text(publisher.get(url(model, "edit")))
+    (move,) = publisher.get(url(model, "preview")).context["moves"]
+    assert (move["before"]["name"], move["after"]["name"], move["count"]) == ("Warm", "Cold", 1)
 
 
 def test_while_it_is_made_the_page_says_how_far_it_is_and_it_can_be_cancelled(publisher, model):
