@@ -214,9 +214,9 @@ def _if_on() -> list[str]:
 
 def _if_off() -> list[str]:
     return [
-        "Events give no points any more, and nobody changes band. The points that people have are kept but not shown.",
-        "Conditions that ask about this score match as if nobody had one. When you turn it on again, everybody’s score "
-        "is worked out anew.",
+        "Events give no points any more, and nobody changes band. What people have is kept, but not shown with them.",
+        "Conditions that ask about this score go by what people have then.",
+        "When you turn it on again, everybody’s score is worked out anew.",
     ]
 
 
@@ -225,6 +225,10 @@ def delete_page(model_admin, request: HttpRequest, object_id: str) -> HttpRespon
     model = found(model_admin, request, object_id)
     if not model_admin.has_delete_permission(request, model):
         raise PermissionDenied
+    places = defining.uses(model)
+    if model.is_active or places:
+        title, back = f"“{model}” is {'on' if model.is_active else 'used'}, so it stays", model.get_absolute_url()
+        return page(model_admin, request, "scoring/stays.html", title, model, model=model, places=places, back=back)
 
     def act() -> str:
         defining.delete(model, request.user)
@@ -243,11 +247,6 @@ def delete_page(model_admin, request: HttpRequest, object_id: str) -> HttpRespon
 
 
 def _what_goes(model: ScoreModel) -> list[str]:
-    lines = []
-    if model.is_active:
-        lines.append("It is on, so it cannot be deleted: turn it off first.")
-    if places := defining.uses(model):
-        lines.append(f"It is used by {', '.join(what for what, _ in places)}, so it cannot be deleted.")
     count = Score.objects.filter(model=model).count()
     scores = f"The scores of {people(count)}, their history and" if count else "Its rules and"
-    return [*lines, f"{scores} all of its editions are deleted for good.", "The contacts and their events stay."]
+    return [f"{scores} all of its editions are deleted for good.", "The contacts and their events stay."]

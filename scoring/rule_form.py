@@ -48,7 +48,7 @@ class RuleForm(forms.Form):
         help_text="Mail programs and scanners open mails and follow links by themselves. Usually they do not count.",
     )  # fmt: skip
     condition = ConditionField(
-        "contact", roots=ABOUT, eager=True, label="As long as this is true of them", required=False,
+        "contact", roots=ABOUT, label="As long as this is true of them", required=False,
         help_text="Fields of the person and of the company. The points come and go with it.",
     )  # fmt: skip
     effect = _select("What it does", [])
@@ -74,6 +74,8 @@ class RuleForm(forms.Form):
             ("add", "Adds points"), ("set", f"{part} becomes"), ("reset", f"{part} becomes 0")
         ])  # fmt: skip
         self._choices("group", [("", "No group"), *((group.name, group.name) for group in document.groups)])
+        if not self.behaves:  # of a new one nobody need see everybody
+            cast(ConditionField, self.fields["condition"]).widget.eager = bool(rule.condition)
         if self.behaves:
             event = self["event"].value()
             cast(ConditionField, self.fields["where"]).event_type = event or None

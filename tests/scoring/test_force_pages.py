@@ -206,10 +206,10 @@ def test_it_is_turned_off_and_on(publisher, model):
 
 def test_only_a_model_that_is_off_and_unused_is_deleted(publisher, model):
     delete = reverse("admin:scoring_scoremodel_delete", args=[model.pk])
-    page = text(publisher.get(delete))
-    assert "turn it off first" in page and "The scores of 2 people" in page
+    assert "“Lead” is on, so it stays" in text(publisher.get(delete))
     assert "turn it off first" in text(publisher.post(delete, follow=True)) and ScoreModel.objects.exists()
     defining.switch(model, False, None, NOW)
+    assert "The scores of 2 people" in text(publisher.get(delete))
     assert "“Lead” is deleted." in text(publisher.post(delete, follow=True))
     assert not ScoreModel.objects.exists() and not Score.objects.exists()
     assert publisher.get(f"/scoring/scoremodel/_{ord('1'):x}/delete/").status_code in (302, 404)
