@@ -135,13 +135,13 @@ def _recompute(model: ScoreModel, job: Job, chunk: list[int], now: datetime) -> 
     membership.hold(chunk)
     became = list(Contact.objects.filter(merged_into__in=chunk).values_list("pk", flat=True))
     membership.hold([*chunk, *became])
+    _end_removed(model, chunk, now)
     rules = ScoreRule.objects.filter(model=model, removed_at=None)
     if (ids := job.arguments["rules"]) is not None:
         rules = rules.filter(pk__in=ids)
     behavioural = [rule for rule in rules if rule.kind == ScoreRule.Kind.BEHAVIOURAL]
     refill(behavioural, [*chunk, *became], now)
     fit.judge({rule: chunk for rule in rules if rule.kind != ScoreRule.Kind.BEHAVIOURAL}, now)
-    _end_removed(model, chunk, now)
     settled = settling.settle({model.pk: chunk}, now, fresh=job.arguments["fresh"])
     if (cause := job.arguments["cause"]) != Cause.DEFINITION:
         telling.tell(settled, Occasion(now, cause))
@@ -168,9 +168,11 @@ FROM (
 ) AS h
 ON CONFLICT (rule_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
 """
+# Of rules that are gone, or became ones of another kind.
 _REMOVED = """
 UPDATE scoring_scorechange c SET ended_at = %s, ended_because = 'rule' FROM scoring_scorerule r
-WHERE r.id = c.rule_id AND r.model_id = %s AND r.removed_at IS NOT NULL AND c.ended_at IS NULL
+WHERE r.id = c.rule_id AND r.model_id = %s AND c.ended_at IS NULL
+    AND (r.removed_at IS NOT NULL OR (r.kind = 'behavioural') <> (c.event_id IS NOT NULL))
     AND c.contact_id = ANY(ARRAY(SELECT unnest(%s::bigint[])))
 """
 # Events that the pipeline has not read yet: it will count them itself, and tell of it.

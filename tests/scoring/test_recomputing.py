@@ -76,6 +76,19 @@ def test_new_changed_and_removed_rules_count_what_was_before(shop):
     assert score("ann").points == 32
 
 
+def test_a_rule_may_become_one_of_another_kind(shop):
+    lead = made(rules=[on("button.clicked", 10, uid="r")])
+    shop.tells("ann", title="CEO")
+    shop.does("ann", "button.clicked")
+    engine.run(NOW)
+    edit(lead, rules=[whose(CEO, 20, uid="r")])
+    engine.run(NOW)
+    assert (score("ann").points, ScoreChange.objects.live().count()) == (20, 1)
+    edit(lead, rules=[on("button.clicked", 10, uid="r")])
+    engine.run(NOW)
+    assert (score("ann").points, ScoreChange.objects.live().count()) == (10, 1)
+
+
 def test_recomputing_changes_nothing_where_nothing_was_wrong(shop):
     lead = made(rules=[on("button.clicked", 10, at_most=2), on("page.viewed", 1), whose(CEO, 20)])
     shop.tells("ann", title="CEO")
