@@ -62,7 +62,7 @@ def some_contact(document: Document | None = None) -> Contact | None:
 def preview(template: EmailTemplate, contact: Contact, now: datetime, document: Document | None = None) -> Preview:
     """A stored template as the contact would get it at `now`."""
     compiled = CompiledEmail.from_json(template.compiled)
-    return rendered(compiled, contact, values(contact, document, now), template.on_missing)  # type: ignore[arg-type]
+    return rendered(compiled, contact, values(contact, document, now, worked_out.paths(template)), template.on_missing)  # type: ignore[arg-type]
 
 
 def rendered(compiled: CompiledEmail, contact: Contact, context: dict, on_missing: OnMissing) -> Preview:
@@ -77,10 +77,12 @@ def rendered(compiled: CompiledEmail, contact: Contact, context: dict, on_missin
     return Preview(subject=mail.subject, html=mail.html, text=mail.text)
 
 
-def values(contact: Contact, document: Document | None, now: datetime) -> dict[str, Any]:
-    """What a template may use; the event is the contact's newest one that lets people in."""
+def values(
+    contact: Contact, document: Document | None, now: datetime, paths: worked_out.Paths | None = None
+) -> dict[str, Any]:
+    """What a template that reads these paths may use; the event is the contact's newest one that lets people in."""
     tags = list(contact.tags.values_list("name", flat=True))
-    worked_out.read([(contact, None)], now)
+    worked_out.read([(contact, paths)], now)
     return context(
         contact,
         tags,

@@ -141,7 +141,7 @@ class Batch:
         self.site = SiteSettings.get()
         self._settle_what_may_not_go()
         self.tags = self._read_tags()
-        worked_out.read(((message.contact, message.template) for message in self.messages), self.now)
+        self._read_what_is_worked_out()
         with settling.at_work():
             self.transport.send_all(self._mails(), self._commit)
             self._commit([], None)
@@ -193,6 +193,10 @@ class Batch:
         for contact_id, name in rows.order_by("tag__name").values_list("contact_id", "tag__name"):
             found.setdefault(contact_id, []).append(name)
         return found
+
+    def _read_what_is_worked_out(self) -> None:
+        paths = {message.template_id: worked_out.paths(message.template) for message in self.messages}
+        worked_out.read(((message.contact, paths[message.template_id]) for message in self.messages), self.now)
 
     def _mails(self) -> Iterator[Mail]:
         """Rendered one by one as the connection is ready; what cannot be rendered is settled with the next commit."""

@@ -154,6 +154,7 @@ def _typed_preview(model_admin, request) -> tuple[previews.Preview, list[str]]:
     if contact is None:
         return previews.Preview(problem="There is no contact yet to show the mail as."), []
     wanted = {"blank": "blank", "skip": "skip"}.get(request.POST.get("on_missing", ""), "fail")
-    context = previews.values(contact, None, clock.now())
+    paths = frozenset(variable.path for variable in compiled.variables)
+    context = previews.values(contact, None, clock.now(), paths)
     shown = previews.rendered(compiled, contact, context, cast(OnMissing, wanted))
     return shown, [*compiled.warnings, *unknown_attributes(compiled)][:10]

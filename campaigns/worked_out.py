@@ -13,6 +13,7 @@ from segments.computed_models import ComputedAttribute
 from segments.computed_writing import values_of
 
 Values = dict[int, dict[str, Any]]
+Paths = frozenset[str]
 
 
 class Group:
@@ -78,15 +79,13 @@ class Scores(Group):
 GROUPS: tuple[Group, ...] = (Computed(), Scores())
 
 
-def read(pairs: Iterable[tuple[Contact, EmailTemplate | None]], now: datetime) -> None:
-    """Fetch what the templates read about their contacts (None: everything), a group at a time."""
+def read(pairs: Iterable[tuple[Contact, Paths | None]], now: datetime) -> None:
+    """Fetch what the paths read about their contacts (None: everything), a group at a time."""
     pairs = list(pairs)
-    templates = {template.pk: template for _, template in pairs if template}
     for contact, _ in pairs:
-        contact.worked_out = _nothing()  # type: ignore[attr-defined]
+        contact.worked_out = {}  # type: ignore[attr-defined]
     for group in GROUPS:
-        readers = {pk for pk, template in templates.items() if _reads(template, group)}
-        concerned = [contact for contact, template in pairs if template is None or template.pk in readers]
+        concerned = [contact for contact, paths in pairs if paths is None or _reads(paths, group, contact)]
         found = group.read({contact.pk for contact in concerned}, now) if concerned else {}
         for contact in concerned:
             contact.worked_out[group.name] = found.get(contact.pk, {})  # type: ignore[attr-defined]
@@ -94,17 +93,22 @@ def read(pairs: Iterable[tuple[Contact, EmailTemplate | None]], now: datetime) -
 
 def of(contact: Contact) -> dict[str, dict[str, Any]]:
     """What was read of a contact, by the name of the group."""
-    return getattr(contact, "worked_out", None) or _nothing()
+    return getattr(contact, "worked_out", {})
 
 
-def _nothing() -> dict[str, dict[str, Any]]:
-    return {group.name: {} for group in GROUPS}
-
-
-def _reads(template: EmailTemplate, group: Group) -> bool:
+def paths(template: EmailTemplate) -> Paths:
+    """What a template reads, each path once."""
     # Of one that cannot be read the others of its batch must not suffer: its own turn to be written says what is wrong.
-    paths = [one["path"] for one in template.compiled.get("variables", [])]
-    return any(path == "contact" or path.startswith(("contact[", f"contact.{group.name}")) for path in paths)
+    return frozenset(one["path"] for one in template.compiled.get("variables", []))
+
+
+def _reads(paths: Paths, group: Group, contact: Contact) -> bool:
+    """Where only the group itself is named, an attribute of that name is meant, if there is one."""
+    name = f"contact.{group.name}"
+    if any(path.startswith((f"{name}.", f"{name}[")) for path in paths):
+        return True
+    whole = any(path in ("contact", name) or path.startswith("contact[") for path in paths)
+    return whole and group.name not in contact.attributes
 
 
 def wrong(path: str) -> str:

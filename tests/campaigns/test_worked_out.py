@@ -78,6 +78,17 @@ def test_a_score_of_no_model_fails_the_mail_unless_it_has_a_default(server):
     assert [Message.objects.get(pk=one.pk).outcome for one in (failing, fine)] == ["render_failed", "sent"]
 
 
+def test_an_attribute_that_is_called_score_is_still_meant_where_no_model_is_named(lead, server):
+    contact = ContactFactory(email="ann@example.com", attributes={"score": 7})
+    template = TemplateFactory(html="<p>Score {{ contact.score }}</p>" + HTML)
+    MessageFactory(contact=contact, template=template)
+    sending.send_due(NOW)
+    assert "Score 7" in bodies(server)["ann@example.com"]
+    data = typed(html="<p>Score {{ contact.score }}</p>" + HTML, contact=str(contact.pk))
+    frame = browser("Marketer").post(reverse("admin:campaigns_emailtemplate_said"), data)
+    assert "Score 7" in previews.preview(template, contact, NOW).html and "Score 7" in frame.content.decode()
+
+
 def test_a_preview_and_a_test_mail_show_the_score(lead, server):
     ann = ContactFactory(email="ann@example.com")
     give(lead, ann, 62)
