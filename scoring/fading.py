@@ -7,10 +7,13 @@ is asked but those whose date crossed the edge of a window since the last look, 
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 
+from contacts.models import Contact
 from ops.models import SiteSettings
 from scoring import fit, recomputing
-from scoring.models import Score, ScoreRule
+from scoring.ledger import Pairs
+from scoring.models import Score, ScoreModel, ScoreRule
 from scoring.stage import settle_apart
 from segments import conditions, membership
 from segments.membership import Cause, Occasion
@@ -39,8 +42,20 @@ def look(now: datetime) -> int:
         rule = _turning(now).order_by("swept_at", "pk").first()
         return _turn(rule, now) if rule else 0
     membership.hold(contact for _, contact in pairs)
-    settle_apart(pairs, Occasion(now, Cause.TIME))
+    settle_apart(pairs - _let_be(pairs, now), Occasion(now, Cause.TIME))
     return len(pairs)
+
+
+def _let_be(pairs: Pairs, now: datetime) -> Pairs:
+    """Nobody looks at these again: a model that is off scores nothing, who was merged has no score of their own."""
+    off = set(ScoreModel.objects.filter(is_active=False).values_list("pk", flat=True))
+    contacts = Contact.objects.filter(pk__in={contact for _, contact in pairs}, merged_into__isnull=False)
+    merged = set(contacts.values_list("pk", flat=True))
+    left = {pair for pair in pairs if pair[0] in off or pair[1] in merged}
+    if left:
+        concerned = Q(model__in=off) | Q(contact__in=merged)
+        Score.objects.due(now).filter(concerned, contact__in={pk for _, pk in left}).update(due_at=None)
+    return left
 
 
 def _turning(now: datetime):

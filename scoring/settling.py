@@ -16,6 +16,8 @@ from segments.sql import array
 
 # A crossing is noticed to the minute; a threshold that is just being passed would be looked at again and again.
 SHORTEST = 60
+# Points are compared as rounded to a millionth (points.tidy): what fades towards a threshold gets there in the end.
+ROUNDED = 5e-7
 
 
 def _reach(gap: str, fading: str, rate: str, ending: str) -> str:
@@ -25,7 +27,7 @@ def _reach(gap: str, fading: str, rate: str, ending: str) -> str:
     Jensen's inequality); what expires, expires as a whole at the next expiry.
     """
     return f"""least(
-        CASE WHEN {fading} > 0 AND {gap} < {fading} - 1e-6
+        CASE WHEN {fading} > 0 AND {gap} < {fading}
             THEN -ln(1 - greatest({gap}, 0) / {fading}) / ln(2::float8) * {fading} / {rate} END,
         CASE WHEN {ending} > 0 AND {gap} <= {fading} + {ending} + 1e-6 THEN next_seconds END
     )"""
@@ -35,16 +37,23 @@ def _due() -> str:
     """Seconds until the total, or a part, may pass one of the thresholds around it."""
     found = []
     for scope in ("total", "fit", "engagement"):
-        value = "points" if scope == "total" else scope
+        shown, value = ("points", "raw") if scope == "total" else (scope, f"raw_{scope}")
         sums = {
             name: f"({' + '.join(f'{part}_{name}' for part in points.PARTS)})"
             if scope == "total"
             else f"{scope}_{name}"
             for name in ("sinks", "sink_rate", "lifts", "lift_rate", "drops", "rises")
         }
-        found.append(_reach(f"({value} - {scope}_below)", sums["sinks"], sums["sink_rate"], sums["drops"]))
-        found.append(_reach(f"({scope}_above - {value})", sums["lifts"], sums["lift_rate"], sums["rises"]))
+        down, up = _gap(value, f"{scope}_below", shown), _gap(f"{scope}_above", value, shown)
+        found.append(_reach(down, sums["sinks"], sums["sink_rate"], sums["drops"]))
+        found.append(_reach(up, sums["lifts"], sums["lift_rate"], sums["rises"]))
     return f"least({', '.join(found)})"
+
+
+def _gap(high: str, low: str, shown: str) -> str:
+    """How much until what is shown is at the threshold or, where it is at it, beyond."""
+    threshold = high if high.endswith("_above") else low
+    return f"({high} - {low} + CASE WHEN {shown} = {threshold} THEN {ROUNDED} ELSE -{ROUNDED} END)"
 
 
 def _place(value: str, thresholds: str, was: str) -> str:
@@ -53,6 +62,12 @@ def _place(value: str, thresholds: str, was: str) -> str:
         f"greatest(width_bucket({value}, {thresholds}),"
         f" least({was}, width_bucket({value} + margin, {thresholds})))::smallint"
     )
+
+
+def _next(value: str, levels: str) -> str:
+    """The level above; or the one that it is just at: a segment may ask for more than that."""
+    at = f"width_bucket({value}, {levels})"
+    return f"CASE WHEN {levels}[{at}] = {value} THEN {value} ELSE {levels}[{at} + 1] END"
 
 
 _SETTLE = f"""
@@ -72,6 +87,7 @@ ledger AS (
 summed AS (
     SELECT p.model_id, p.contact_id, p.earned, {points.tidy("p.fit")} AS fit,
         {points.tidy("p.engagement")} AS engagement, {points.total("p.fit", "p.engagement")} AS points,
+        p.fit AS raw_fit, p.engagement AS raw_engagement, p.fit + p.engagement AS raw,
         {", ".join(f"p.{part}_{name}" for part in points.PARTS for name in points._MOTION)},
         date_part('epoch', p.next_expiry - %(now)s) AS next_seconds,
         s.points AS was_points, s.fit AS was_fit, s.engagement AS was_engagement, s.due_at AS was_due,
@@ -97,14 +113,17 @@ placed AS (
 ),
 bounded AS (
     SELECT *, CASE WHEN reached > had_reached THEN greatest(was_stage, reached) ELSE was_stage END::smallint AS stage,
-        greatest(band_from[band] - margin, nullif(levels[width_bucket(points, levels)], floor)) AS total_below,
-        least(band_from[band + 1], levels[width_bucket(points, levels) + 1], stage_from[reached + 1]) AS total_above,
+        greatest(
+            CASE WHEN band_from[band] - margin <= floor THEN NULL ELSE band_from[band] - margin END,
+            CASE WHEN points = floor THEN NULL ELSE levels[width_bucket(points, levels)] END
+        ) AS total_below,
+        CASE WHEN points = ceiling THEN NULL
+            ELSE least(band_from[band + 1], {_next("points", "levels")}, stage_from[reached + 1]) END AS total_above,
         greatest(fit_from[fit_grade] - margin, fit_levels[width_bucket(fit, fit_levels)]) AS fit_below,
-        least(fit_from[fit_grade + 1], fit_levels[width_bucket(fit, fit_levels) + 1]) AS fit_above,
+        least(fit_from[fit_grade + 1], {_next("fit", "fit_levels")}) AS fit_above,
         greatest(engagement_from[engagement_grade] - margin,
             engagement_levels[width_bucket(engagement, engagement_levels)]) AS engagement_below,
-        least(engagement_from[engagement_grade + 1],
-            engagement_levels[width_bucket(engagement, engagement_levels) + 1]) AS engagement_above
+        least(engagement_from[engagement_grade + 1], {_next("engagement", "engagement_levels")}) AS engagement_above
     FROM placed
 ),
 awaited AS (
