@@ -28,7 +28,8 @@ known AS MATERIALIZED (
         ) AS said GROUP BY rule_id, contact_id
     ) AS a LEFT JOIN LATERAL (
         SELECT id FROM scoring_scorechange c
-        WHERE c.contact_id = a.contact_id AND c.rule_id = a.rule_id AND c.ended_at IS NULL LIMIT 1
+        WHERE c.contact_id = a.contact_id AND c.rule_id = a.rule_id AND c.ended_at IS NULL AND c.event_id IS NULL
+        LIMIT 1
     ) AS live ON true
 ),
 begun AS (

@@ -161,3 +161,20 @@ def test_a_merge_unites_ledgers_and_tells_nobody(shop):
     assert (kept.contact_id, kept.points, kept.fit) == (ids["ann"], 3 * 30 + 20 + 5, 20)
     silent = Event.objects.filter(type="score.band_changed").count() - told
     assert silent <= 1 and not ScoreChange.objects.filter(contact=ids["ben"]).exists()
+
+
+def test_a_rule_that_is_about_something_else_now_leaves_nothing_behind(shop):
+    """About behaviour, then about the person, then about behaviour again: always the same rule to the ledger."""
+    lead = made(rules=[on("button.clicked", 10, uid="it")])
+    shop.tells("ann", title="CEO")
+    shop.does("ann", "button.clicked")
+    shop.does("ann", "button.clicked")
+    engine.run(NOW)
+    assert score("ann").points == 20
+    edit(lead, rules=[whose(CEO, 7, uid="it")])
+    engine.run(NOW)
+    assert (score("ann").points, score("ann").fit) == (7, 7)
+    edit(lead, rules=[on("button.clicked", 3, uid="it")])
+    engine.run(NOW)
+    assert (score("ann").points, score("ann").fit) == (6, 0)
+    assert ScoreChange.objects.live().count() == 2
