@@ -1,6 +1,5 @@
 """Scores that time alone moves: whom the engine looks at again, and when."""
 
-
 import pytest
 
 from contacts import merging
