@@ -86,13 +86,17 @@ class Spread:
 
 _ASKED = "SELECT model_id, contact_id FROM scoring_score WHERE model_id = %(model)s{sample}"
 _SAMPLE = " AND (hashint8(contact_id) & 65535) < %(hashes)s"
-# A plain join: of a great many it is quicker to read the whole ledger once than each one's own rows.
+# Of everybody it is quicker to read the whole ledger once; of a sample, each one's own rows, whatever is beside them.
+_ALL = "JOIN scoring_scorechange c ON c.contact_id = a.contact_id AND c.model_id = a.model_id AND c.ended_at IS NULL"
+_EACH = """CROSS JOIN LATERAL (
+    SELECT * FROM scoring_scorechange c
+    WHERE c.contact_id = a.contact_id AND c.model_id = a.model_id AND c.ended_at IS NULL OFFSET 0
+) AS c"""
 _SPREAD = f"""
 WITH asked AS MATERIALIZED ({{asked}}),
 rules AS MATERIALIZED ({points.RULES} AND model_id = %(model)s),
 ledger AS (
-    SELECT {points.contributions("%(now)s::timestamptz")} FROM asked a JOIN scoring_scorechange c
-        ON c.contact_id = a.contact_id AND c.model_id = a.model_id AND c.ended_at IS NULL
+    SELECT {points.contributions("%(now)s::timestamptz")} FROM asked a {{joined}}
 ),
 {points.parts()},
 standing AS (
@@ -120,11 +124,11 @@ SELECT (SELECT count(*) FROM asked), (SELECT coalesce(jsonb_agg(spread), '[]') F
 def spread(model: ScoreModel, people: int, now: datetime) -> Spread:
     """One query; `people`: how many have a score, as the census says."""
     values: dict[str, Any] = {"model": model.pk, "now": now}
-    sample = ""
+    sample, joined = "", _ALL
     if people > EXACT:
-        sample, values["hashes"] = _SAMPLE, _HASHES * SAMPLE // people
+        sample, joined, values["hashes"] = _SAMPLE, _EACH, _HASHES * SAMPLE // people
     with connection.cursor() as cursor:
-        cursor.execute(_SPREAD.format(asked=_ASKED.format(sample=sample)), values)
+        cursor.execute(_SPREAD.format(asked=_ASKED.format(sample=sample), joined=joined), values)
         asked, columns, tallies = cursor.fetchone()
     return Spread(
         asked,
