@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 
-from scoring import reading
+from scoring import reading, shown
 from scoring.models import ScoreModel
 
 OVER, DRAWN = timedelta(days=90), 61
@@ -33,9 +33,14 @@ def of(model: ScoreModel, contact_id: int, now: datetime) -> dict[str, str]:
     """The last 90 days; one query."""
     went = reading.history(model, contact_id, now - OVER, now, DRAWN)
     values = [round(points, 1) for _, points in went]
-    lines = [_score(model, values), *_thresholds(model, values)]
+    near = _near(model, values)
+    lines = [_score(model, values), *(_threshold(band["name"], band["points"], len(values)) for band in near)]
     labels = [f"{at.day} {at:%b}" for at, _ in went]
-    return {"data": json.dumps({"labels": labels, "datasets": lines}), "options": json.dumps(_OPTIONS)}
+    return {
+        "data": json.dumps({"labels": labels, "datasets": lines}),
+        "options": json.dumps(_OPTIONS),
+        "dashed": ", ".join(f"{band['name']} from {shown.points(band['points'])}" for band in near),
+    }
 
 
 def _score(model: ScoreModel, values: list[float]) -> dict:
@@ -49,12 +54,11 @@ def _score(model: ScoreModel, values: list[float]) -> dict:
     }
 
 
-def _thresholds(model: ScoreModel, values: list[float]) -> list[dict]:
-    """Of the bands that were reached, and of the next one above."""
+def _near(model: ScoreModel, values: list[float]) -> list[dict]:
+    """The bands that were reached, and the next one above; not the lowest."""
     bands = model.definition.get("bands", [])[1:]
     above = [band for band in bands if band["points"] > max(values, default=0)]
-    shown = [band for band in bands if band not in above[1:]]
-    return [_threshold(band["name"], band["points"], len(values)) for band in shown]
+    return [band for band in bands if band not in above[1:]]
 
 
 def _threshold(name: str, points: float, length: int) -> dict:

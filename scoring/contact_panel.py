@@ -8,7 +8,7 @@ from contacts.panels import Panel, panels
 from scoring import contact_chart, ledger_words, reading, shown
 from scoring.models import ScoreModel
 
-NEWEST = 6
+NEWEST = 8
 
 
 class Scores(Panel):

@@ -135,11 +135,13 @@ def test_the_panel_asks_the_same_number_of_queries_whatever_the_history(client, 
 def test_the_chart_is_the_score_by_day_with_the_thresholds_that_are_near(ann):
     model = made(rules=[on("button.clicked", 60)])
     ann.does("button.clicked", 45)
-    drawn = json.loads(contact_chart.of(model, ann.contact.pk, ann.now)["data"])
+    chart = contact_chart.of(model, ann.contact.pk, ann.now)
+    drawn = json.loads(chart["data"])
     score, *thresholds = drawn["datasets"]
     assert (score["data"][0], score["data"][-1], len(score["data"])) == (0, 60, len(drawn["labels"]))
     assert score["data"][29] == 0 and score["data"][31] == 60
     assert [(line["label"], line["data"][0]) for line in thresholds] == [("Warm from", 50), ("Hot from", 80)]
+    assert chart["dashed"] == "Warm from 50, Hot from 80"
 
 
 def test_only_who_may_see_scores_sees_them(ann):
