@@ -114,5 +114,5 @@ class RecomputeView(APIView):
 @transaction.atomic
 def _recompute(pk: int) -> Job:
     """The job under way, or a new one; the row is locked, so that two requests at once do not begin two."""
-    rows = ScoreModel.objects.select_for_update(of=("self",), no_key=True).select_related("job")
-    return recomputing.start(rows.get(pk=pk), None, clock.now())
+    model = ScoreModel.objects.select_for_update(no_key=True).get(pk=pk)  # its job is read when the lock is held
+    return recomputing.start(model, None, clock.now())

@@ -1,12 +1,16 @@
 """Changing scores over the API: giving points, stages, recomputing; what is not there, and what is off."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from django.db import connections
 
 from contacts import merging
 from events.models import Event
 from lib import clock
 from ops import jobs
-from ops.models import ApiKey, Source
+from ops.models import ApiKey, Job, Source
 from scoring import recomputing
 from scoring.models import ScoreChange, ScoreModel
 from tests.api.scores import near, points
@@ -185,6 +189,39 @@ def test_a_model_without_stages_says_so(api, source):
     made(now=clock.now())
     answer = api.post(f"/api/scores/lead/contacts/{ContactFactory().pk}/stage/", {"stage": "Lead"})
     assert answer.json()["error"] == "There is no stage “Lead” in this score model; it has no stages."
+
+
+# --- at once ---
+
+
+def at_once(times, ask):
+    """The answers to the same request, sent by so many threads at the same moment."""
+    ready = Barrier(times)
+
+    def one(_):
+        ready.wait()
+        try:
+            return ask()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(times) as threads:
+        return list(threads.map(one, range(times)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_id_sent_by_several_at_once_counts_once(api, lead):
+    who = ContactFactory().pk
+    body = {"effect": "add", "points": 10, "id": "call-1"}
+    answers = at_once(4, lambda: api.post(f"/api/scores/lead/contacts/{who}/", body).json())
+    assert sorted(answer["changed"] for answer in answers) == [False, False, False, True]
+    assert [answer["points"] for answer in answers] == [10] * 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_who_recompute_at_once_share_one_job(api, lead):
+    answers = at_once(4, lambda: api.post("/api/scores/lead/recompute/").json())
+    assert len({answer["job"] for answer in answers}) == Job.objects.count() == 1
 
 
 # --- what is not there, and what is off ---
