@@ -135,7 +135,8 @@ def _named(model) -> str:
 
 def initial_score(config: dict[str, Any]) -> dict[str, Any]:
     """What the fields show for a step's configuration."""
-    fading = config.get("fading") or {}
+    told = config.get("fading")
+    fading = told if isinstance(told, dict) else {}
     stage = config.get("stage")
     return {
         "score_model": config.get("model"),
