@@ -92,6 +92,12 @@ class ScoreModel(models.Model):
         return self.filled_edition == self.edition
 
     @property
+    def nothing(self) -> float:
+        """The points of those who earned nothing: 0, between floor and ceiling."""
+        low = 0 if self.floor is None else max(0, self.floor)
+        return low if self.ceiling is None else min(low, self.ceiling)
+
+    @property
     def bands(self) -> list[str]:
         """Their names, the lowest first."""
         return [band["name"] for band in self.definition.get("bands", [])]

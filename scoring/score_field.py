@@ -126,8 +126,7 @@ class ScoreField:
         """The value of those who earned nothing, as comparisons take it."""
         model = self.model
         if self.type == "number" or not model:
-            zero = min(max(0, model.floor or 0), model.ceiling or 0) if model and not self.part else 0
-            return Sql("{n}::numeric", n=Value(zero))
+            return Sql("{n}::numeric", n=Value(model.nothing if model and not self.part else 0))
         text = {"band": (model.bands or [""])[0], "cell": CELLS[-1], "stage": ""}[self.part]
         return Sql("lower(nullif({t}::text, ''))", t=Value(text))
 

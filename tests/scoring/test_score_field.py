@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contacts.models import Contact
-from scoring import adjusting
+from scoring import adjusting, reading
 from scoring import defining as score_models
 from scoring.adjusting import Deed
 from scoring.document import Stage
@@ -13,7 +13,7 @@ from scoring.models import ScoreModel
 from segments import catalogue, conditions, defining
 from segments.models import Membership, Segment
 from tests import engine
-from tests.factories import NOW
+from tests.factories import NOW, ContactFactory
 from tests.scoring.building import half, made, on
 from tests.scoring.test_settling import DAY, Shop
 
@@ -67,6 +67,15 @@ def test_a_condition_finds_these_people(shop, field, op, value, people):
 def test_points_are_those_of_the_moment(shop):
     assert who("score.lead", "≥", 15, NOW + 10 * DAY) == ["ann", "ben"]
     assert who("score.lead", "≥", 15, NOW + 11 * DAY) == ["ann"]
+
+
+@pytest.mark.parametrize(("floor", "ceiling", "points"), [(None, None, 0), (10, None, 10), (0, 50, 0), (-90, -5, -5)])
+def test_who_earned_nothing_has_points_between_floor_and_ceiling(floor, ceiling, points):
+    lead = made("lead", rules=[on("button.clicked", 30)], floor=floor, ceiling=ceiling)
+    nobody = ContactFactory().pk
+    assert reading.standings(lead, [nobody], NOW)[nobody].points == points
+    tree = {"field": "score.lead", "op": "is", "value": points}
+    assert list(conditions.matching(Contact.objects.all(), tree, NOW).values_list("pk", flat=True)) == [nobody]
 
 
 def test_a_model_that_is_not_there_is_refused_and_matches_nobody(shop):
