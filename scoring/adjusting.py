@@ -131,6 +131,8 @@ def move_stage(
 @transaction.atomic
 def take_back(change: ScoreChange, now: datetime, by=None) -> None:
     """End what was given by hand, step or API; the score follows. Raises Refused for what a rule gave."""
+    if not change.model.is_active:
+        raise Refused(f"The score model “{change.model}” is off; turn it on first.")
     if change.rule_id:
         raise Refused("A rule gave this; change the rule, or take points by hand.")
     membership.hold([change.contact_id])

@@ -10,7 +10,7 @@ from events.models import Event
 from scoring import adjusting, reading
 from scoring.adjusting import Deed
 from scoring.document import Stage
-from scoring.models import Score, ScoreChange
+from scoring.models import Score, ScoreChange, ScoreModel
 from tests import engine
 from tests.factories import NOW, ContactFactory
 from tests.scoring.building import half, lasting, made, on
@@ -106,3 +106,12 @@ def test_what_makes_no_sense_is_refused(deed):
     with pytest.raises(adjusting.Refused):
         adjusting.adjust(lead, [ContactFactory().pk], deed, NOW)
     assert not ScoreChange.objects.exists()
+
+
+def test_nothing_is_taken_back_in_a_model_that_is_off():
+    lead = made(rules=[on("button.clicked", 8)])
+    adjusting.adjust(lead, [ContactFactory().pk], Deed("add", 90), NOW)
+    ScoreModel.objects.update(is_active=False)
+    with pytest.raises(adjusting.Refused):
+        adjusting.take_back(ScoreChange.objects.get(), NOW)
+    assert (Score.objects.get().points, Event.objects.filter(type="score.band_changed").count()) == (90, 1)
