@@ -30,14 +30,16 @@ class Kind:
     key: str
     title: str
     step: Step
+    stopped: Callable[[Job], object] | None = None
+    """Told of a job that was cancelled or failed."""
 
 
 kinds: Registry[Kind] = Registry("kind of job")
 
 
-def register(key: str, title: str, step: Step) -> Kind:
+def register(key: str, title: str, step: Step, stopped: Callable[[Job], object] | None = None) -> Kind:
     """Make a kind of job known, in `AppConfig.ready()`."""
-    return kinds.register(key, Kind(key, title, step))
+    return kinds.register(key, Kind(key, title, step, stopped))
 
 
 def start(kind: str, title: str, arguments: dict[str, Any], user, now: datetime) -> Job:
@@ -114,3 +116,5 @@ def _fail(job: Job, now: datetime, sentence: str) -> None:
 def _end(job: Job, state: str, now: datetime, result: str) -> None:
     job.state, job.due_at, job.finished_at, job.result = state, None, now, result
     job.save(update_fields=["state", "due_at", "finished_at", "result"])
+    if state != Job.State.DONE and (tell := kinds[job.kind].stopped):
+        tell(job)

@@ -21,7 +21,7 @@ class ScoringConfig(AppConfig):
         defining.ON_CHANGED.register("scores", levels.follow)
         score_models.USES.register("segments", levels.places)
         merge_steps.register("scores", uniting.unite)
-        jobs.register(recomputing.KIND, "Work out scores", recomputing.step)
+        jobs.register(recomputing.KIND, "Work out scores", recomputing.step, recomputing.stopped)
         jobs.register(previewing.KIND, "Preview of changes to scores", previewing.step)
         work.register(work.Queue("scores", "Scores that fade", fading.is_due, fading.look))
         work.SWEEPS.register("score flow", flow.compact)

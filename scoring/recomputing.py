@@ -9,6 +9,7 @@ does to people is a matter of the definition: nobody is told, and no campaign st
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
@@ -168,6 +169,25 @@ FROM (
 ) AS h
 ON CONFLICT (rule_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
 """
+# What was earned by events that are not kept any more stays; it counts beside what was made anew.
+_OLDER = """
+SELECT DISTINCT rule_id, contact_id FROM scoring_scorechange
+WHERE contact_id = ANY(ARRAY(SELECT unnest(%s::bigint[]))) AND rule_id = ANY(%s::bigint[]) AND event_id < %s
+    AND (ended_at IS NULL OR ended_at IS NOT NULL)
+"""
+_TOGETHER = """
+UPDATE scoring_scorechange c SET ended_at = CASE WHEN NOT s.counts THEN %s END,
+    ended_because = CASE WHEN s.counts THEN '' ELSE 'newer' END
+FROM (
+    SELECT o.id, row_number() OVER (
+        PARTITION BY o.rule_id, o.contact_id ORDER BY o.at DESC, o.event_id DESC
+    ) <= r.at_most AS counts
+    FROM unnest(%s::bigint[], %s::bigint[]) AS p (rule_id, contact_id) JOIN scoring_scorerule r ON r.id = p.rule_id
+    JOIN scoring_scorechange o ON o.rule_id = p.rule_id AND o.contact_id = p.contact_id
+    WHERE o.event_id IS NOT NULL AND (o.ended_at IS NULL OR o.ended_at IS NOT NULL)
+) AS s
+WHERE c.id = s.id AND s.counts <> (c.ended_at IS NULL)
+"""
 # Of rules that are gone, or became ones of another kind.
 _REMOVED = """
 UPDATE scoring_scorechange c SET ended_at = %s, ended_because = 'rule' FROM scoring_scorerule r
@@ -181,19 +201,29 @@ WAITING = Change.objects.filter(event_id=OuterRef("pk"))
 
 def refill(rules: Sequence[ScoreRule], ids: Collection[int], now: datetime) -> None:
     """Make the contributions of these behavioural rules anew, from the events that are kept; of contacts held."""
-    first = Event.objects.order_by("pk").values_list("pk", flat=True).first()
-    if not rules or first is None:
+    if not rules:
         return
+    first = Event.objects.order_by("pk").values_list("pk", flat=True).first() or UUID(int=2**128 - 1)
     sources = [ledger.fitting(rule, ledger.fits(rule, ids).filter(~Exists(WAITING))) for rule in rules]
     values: list[Any] = [value for _, its in sources for value in its]
+    asked = [array(ids), array(rule.pk for rule in rules), first]
     with connection.cursor() as cursor:
-        cursor.execute(_FORGET, [array(ids), array(rule.pk for rule in rules), first])
+        cursor.execute(_FORGET, asked)
+        cursor.execute(_OLDER, asked)
+        older = cursor.fetchall()
         cursor.execute(_REFILL.format(sources=" UNION ALL ".join(sql for sql, _ in sources)), values)
+        if older:
+            cursor.execute(_TOGETHER, [now, array(rule for rule, _ in older), array(pk for _, pk in older)])
 
 
 def _end_removed(model: ScoreModel, chunk: Sequence[int], now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_REMOVED, [now, model.pk, array(chunk)])
+
+
+def stopped(job: Job) -> None:
+    """A job was cancelled or failed: until another one is through, nobody can rely on the scores."""
+    ScoreModel.objects.filter(pk=job.arguments["model"], edition=job.arguments["edition"]).update(filled_edition=0)
 
 
 def _finish(model: ScoreModel, job: Job, now: datetime) -> None:

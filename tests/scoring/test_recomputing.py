@@ -8,10 +8,13 @@ from contacts import merging
 from contacts.models import Contact
 from events.models import Event
 from ops import jobs
-from scoring import adjusting, recomputing
+from ops.models import Job
+from scoring import adjusting, defining, recomputing
 from scoring.adjusting import Deed
 from scoring.document import Document, Stage, parse, to_json
 from scoring.models import Score, ScoreChange, ScoreEdition, ScoreModel
+from segments import defining as segments
+from segments.models import Segment
 from tests import engine
 from tests.factories import NOW
 from tests.scoring.building import enact, half, made, on, whose
@@ -178,3 +181,44 @@ def test_a_rule_that_is_about_something_else_now_leaves_nothing_behind(shop):
     engine.run(NOW)
     assert (score("ann").points, score("ann").fit) == (6, 0)
     assert ScoreChange.objects.live().count() == 2
+
+
+def test_what_events_earned_that_are_not_kept_any_more_counts_with_the_rest(shop):
+    """The latest so many, whether their events are still there or not; also after a rule was gone for a while."""
+    clicks = [on("button.clicked", 10, at_most=5)]
+    lead = made(rules=clicks)
+    for ago in (5, 4, 3):
+        shop.does("ann", "button.clicked", at=NOW - ago * DAY)
+    engine.run(NOW)
+    Event.objects.all().delete()
+    later = NOW + DAY
+    shop.does("ann", "button.clicked", at=later, now=later)
+    engine.run(later)
+    assert score("ann").points == 40
+    fewer, others = [on("button.clicked", 10, at_most=2)], [on("page.viewed", 1)]
+    for rules, points in ((fewer, 20), (clicks, 40), (others, 0), (clicks, 40)):
+        edit(lead, now=later, rules=rules)
+        engine.run(later)
+        assert score("ann").points == points
+    Event.objects.all().delete()
+    edit(lead, now=later, rules=[on("button.clicked", 10, at_most=3)])
+    engine.run(later)
+    assert score("ann").points == 30
+
+
+def test_a_job_for_the_numbers_of_segments_that_was_stopped_is_made_up_for(shop):
+    """Else nobody would know that scores are not looked at when they pass these numbers."""
+    document = Document(name="Lead", rules=[on("button.clicked", 40, fading=half(10))])
+    lead = defining.create("lead", document, None, NOW, active=True)
+    shop.does("ann", "button.clicked")
+    engine.run(NOW)
+    some = segments.save(Segment(name="Some", condition={"field": "score.lead", "op": "≥", "value": 35}), None, NOW)
+    jobs.cancel(Job.objects.get(kind=recomputing.KIND, due_at__isnull=False).pk)
+    engine.run(NOW)
+    lead.refresh_from_db()
+    assert not lead.is_settled and some.memberships.current().count() == 1
+    recomputing.start(lead, None, NOW)
+    engine.run(NOW)
+    engine.run(NOW + 2 * DAY)  # 34.8
+    lead.refresh_from_db()
+    assert lead.is_settled and some.memberships.current().count() == 0
