@@ -152,14 +152,16 @@ def ledger(
     before: tuple[datetime, int] | None = None,
     live: bool = False,
 ) -> list[Line]:
-    """The newest lines, or those before (at, id) of the last line seen; three queries. `live`: what has not ended."""
+    """The newest lines, or those before (at, id) of the last line seen; three queries. `live`: only what counts."""
+    worths = _worths(model, contact_id, now)
     rows = ScoreChange.objects.for_contact(contact_id).filter(model=model).select_related("rule", "by")
-    rows = rows.live() if live else rows
+    if live:
+        reset = Q(effect=ScoreRule.Effect.RESET) | Q(effect="", rule__effect=ScoreRule.Effect.RESET)
+        rows = rows.live().filter(Q(pk__in=[pk for pk, worth in worths.items() if worth]) | Q(reset, pk__in=worths))
     if before:
         at, pk = before
         rows = rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
     changes = list(rows.order_by("-at", "-id")[:limit])
-    worths = _worths(model, contact_id, now)
     events = {event.pk: event for event in Event.objects.filter(pk__in=[row.event_id for row in changes if row.rule])}
     return [_line(change, events.get(change.event_id), worths.get(change.pk)) for change in changes]
 

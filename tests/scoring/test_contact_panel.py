@@ -115,6 +115,11 @@ def test_a_reset_and_what_it_left_behind(client, ann):
     assert "set to 40 by hand: “met at the fair”" in page
     assert "reset to 0 by hand: “came back” does not count: a later reset or set took its place" in page
     assert "+5 clicked a button does not count: a later reset or set took its place" in page
+    only = seen(client, ledger_page(model, ann.contact), only="now")
+    assert "met at the fair" in only and "came back" not in only and "clicked a button" not in only
+    adjusting.adjust(model, [ann.contact.pk], Deed("reset", 0, "left"), clock.now() + timedelta(seconds=2))
+    only = seen(client, ledger_page(model, ann.contact), only="now")
+    assert "reset to 0 by hand: “left”" in only and "met at the fair" not in only
 
 
 def test_the_panel_asks_the_same_number_of_queries_whatever_the_history(client, ann):
