@@ -206,7 +206,7 @@ def refill(rules: Sequence[ScoreRule], ids: Collection[int], now: datetime) -> N
     first = Event.objects.order_by("pk").values_list("pk", flat=True).first() or UUID(int=2**128 - 1)
     sources = [ledger.fitting(rule, ledger.fits(rule, ids).filter(~Exists(WAITING))) for rule in rules]
     values: list[Any] = [value for _, its in sources for value in its]
-    asked = [array(ids), array(rule.pk for rule in rules), first]
+    asked: list[Any] = [array(ids), array(rule.pk for rule in rules), first]
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, asked)
         cursor.execute(_OLDER, asked)
