@@ -44,5 +44,6 @@ def why_unsettled(model: ScoreModel) -> str:
     """In one sentence, why scores may not be what the rules say; empty if they are."""
     if not model.is_active or model.is_settled or is_working(model):
         return ""
-    because = f" ({model.job.result.rstrip('.')})" if model.job and model.job.result else ""
+    job = model.job  # the one that stopped may be another: of time, or of a number in a segment
+    because = f" ({job.result.rstrip('.')})" if job and job.result and job.state != job.State.DONE else ""
     return f"Not everybody's score follows the rules in force{because}; work them out again."

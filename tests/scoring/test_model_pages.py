@@ -141,6 +141,7 @@ def test_working_out_again_shows_how_far_it_is_and_can_be_stopped(model):
     engine.run(clock.now())
     fragment = text(client.get(url("now", model.pk)))
     assert 'data-busy=""' in fragment and "stopped" in fragment and "Work out again" in fragment
+    assert "in force (Cancelled; what was done so far stays); work" in fragment
     client.post(url("recompute", model.pk))
     engine.run(clock.now())
     assert "Up to date" in text(client.get(url("now", model.pk)))
