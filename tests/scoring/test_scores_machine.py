@@ -302,9 +302,10 @@ class Scores(RuleBasedStateMachine):
 
     @rule()
     def everything_is_worked_off(self):
+        self._work_off()
         for model in ScoreModel.objects.active():
-            if not model.is_settled and not (model.job and model.job.due_at and not model.job.cancel_asked):
-                recomputing.start(model, None, self.now)  # somebody had cancelled it
+            if not model.is_settled:  # somebody cancelled a job
+                recomputing.start(model, None, self.now)
         for segment in Segment.objects.dynamic():
             if not segment.is_settled:
                 segments.refresh(segment, None, self.now)
