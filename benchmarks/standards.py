@@ -106,6 +106,27 @@ STANDARDS = {
     "V full_refresh_of_20_s": Standard("20 segments: refreshes of all, s", 2),
     "V touched_us_each": Standard("1,000 contacts touched, µs per contact and segment", 1, most=10, limit="6"),
     "V touched_percent_of_full": Standard("0.1 % touched, in percent of the refreshes", 1, most=5),
+    **{
+        f"R {name}_{key}": standard
+        for name, what in [("three", "ten rules, three on such events"), ("ten", "ten rules, all on such events")]
+        for key, standard in {
+            "processed_per_s": Standard(f"{what}: events a second, with all consequences", least=4000),
+            "cpu_us_each": Standard("… CPU µs an event, with all consequences", most=250),
+            "p99_ms": Standard("… p99 ms of a request", 1),
+            "not_stored": Standard("… events not stored", most=0),
+            "contributions": Standard("… contributions that count"),
+        }.items()
+    },
+    "R site_turned_on_s": Standard("a large site: model turned on, s until everybody is scored", 1),
+    "R site_scores": Standard("… contacts with a score"),
+    **{
+        f"R site_{key}_{measure}": Standard(f"… {what}: {label}", 2)
+        for key, what in [("points", "other points"), ("filter", "another filter"), ("rule", "a new rule")]
+        for measure, label in [("preview_s", "preview, s"), ("edit_s", "s until everybody's score follows it")]
+    },
+    "R site_settle_us_each": Standard("… settling, µs a contact", 1),
+    "R site_looked_at": Standard("… contacts who may cross a threshold by fading"),
+    "R site_look_us_each": Standard("… looking at them, µs each", 1),
     "M together_mib": Standard("most memory, all processes and the database, MiB", peer="1,657"),
     "M largest_process_mib": Standard("largest process, MiB"),
 }

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import limits, load, segments
+from benchmarks import limits, load, scores, segments
 from benchmarks.bringing import bulk_import
 from benchmarks.load import percentile
 from benchmarks.meter import Watch
@@ -31,7 +31,7 @@ class Size:
     volume_events: int = 1_000_000
     shared_buffers: str = "1GB"
     steps: tuple[str, ...] = (
-        "I", "I1", "E1", "E2", "E3", "S1", "S2", "J0", "J1", "B1", "K1", "D1", "D2", "D3", "V", "M",
+        "I", "I1", "E1", "E2", "E3", "S1", "S2", "J0", "J1", "B1", "K1", "D1", "D2", "D3", "V", "R", "M",
     )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ FULL = Size(contacts=100_000, runs=3, volume_contacts=1_000_000, volume_events=1
 TINY = Size(
     contacts=60, singles=8, batched=100, trickle=3, burst=20, blast=50, repeated=20, again=10, wait_minutes=0.05,
     volume_contacts=300, volume_events=3000, shared_buffers="128MB",
-    steps=("I", "I1", "E1", "E2", "E3", "S1", "S2", "J0", "J1", "B1", "D1", "D2", "D3", "V", "M"),
+    steps=("I", "I1", "E1", "E2", "E3", "S1", "S2", "J0", "J1", "B1", "D1", "D2", "D3", "V", "R", "M"),
 )  # fmt: skip
 
 
@@ -86,7 +86,8 @@ def identify(bench: Bench) -> None:
     )
 
 
-def _events(bench: Bench, name: str, first: int, count: int, size: int) -> None:
+def post_events(bench: Bench, name: str, first: int, count: int, size: int) -> None:
+    """Purchases from that number on; how fast they are taken and worked off, and at what cost."""
     contacts = bench.size.contacts
     items = [load.purchase(n) | {"userId": f"u{n * 5 % contacts}"} for n in range(first, first + count)]
     bodies = load.batches(items, size)
@@ -113,12 +114,12 @@ def _stored(bench: Bench) -> int:
 
 def singles(bench: Bench) -> None:
     """E1: one event a request."""
-    _events(bench, "E1", 0, bench.size.singles, 1)
+    post_events(bench, "E1", 0, bench.size.singles, 1)
 
 
 def hundreds(bench: Bench) -> None:
     """E2: a hundred events a request."""
-    _events(bench, "E2", bench.size.singles, bench.size.batched, 100)
+    post_events(bench, "E2", bench.size.singles, bench.size.batched, 100)
 
 
 def stored_then_worked_off(bench: Bench) -> None:
@@ -287,7 +288,8 @@ def most_memory(bench: Bench) -> None:
 STEPS: dict[str, Callable[[Bench], None]] = {
     "I": identify, "I1": bulk_import, "E1": singles, "E2": hundreds, "E3": stored_then_worked_off,
     "S1": segments.attribute, "S2": segments.behaviour, "J0": trickle, "J1": burst, "B1": blast, "K1": killed,
-    "D1": same_id_twice, "D2": trigger_twice, "D3": trigger_again, "V": segments.volume, "M": most_memory,
+    "D1": same_id_twice, "D2": trigger_twice, "D3": trigger_again, "V": segments.volume,
+    "R": scores.measured, "M": most_memory,
 }  # fmt: skip
 # Who is mailed must have an address, which step I tells; the others make contacts of their own.
 NEED_PEOPLE = {"S1", "J0", "J1", "B1", "K1", "D2", "D3"}
