@@ -28,11 +28,15 @@ async function start(box) {
     url.searchParams.set("event_type", eventType());
     return offers(url.href);
   };
-  const found = await load();
+  let asked, found;
+  do { // again, where another event was chosen meanwhile
+    asked = eventType();
+    found = await load();
+  } while (found && eventType() !== asked);
   if (!found) return fail(box, "What there is to choose from could not be loaded; load the page again to change the conditions.");
   try {
     const builder = open(box, found, eventType);
-    chooser?.addEventListener("change", async () => builder.offer(await load()));
+    chooser?.addEventListener("change", () => (builder.awaited = load().then((fresh) => builder.offer(fresh))));
   } catch (fault) {
     fail(box, "These conditions could not be drawn; they stay as they are.");
     throw fault;

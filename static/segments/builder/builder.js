@@ -129,7 +129,13 @@ export class Builder {
   // A name that is not listed may be typed: of an attribute, or inside a filter of a property.
   named(offers) { return namedField(offers === this.offers ? this.box.dataset.named : "event"); }
 
-  ask(anchor, group, offers) {
+  // What there is to choose from may be on its way: then the button that was pressed is drawn anew.
+  async ask(anchor, group, offers) {
+    if (this.awaited) {
+      await this.awaited;
+      offers = this.scopes.get(group) ?? offers;
+      if (!anchor.isConnected) anchor = this.part(group.id, "add");
+    }
     const choose = (entry) => this.add(group, nodeOf(KINDS[entry.kind].blank(entry, offers)));
     pick(anchor, this.box, this.choosable(offers), { choose, named: this.named(offers) });
   }
