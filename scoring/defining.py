@@ -89,6 +89,16 @@ def opened(model: ScoreModel) -> Document:
     return parse(model.definition if model.draft is None else model.draft)
 
 
+def problems_of(model: ScoreModel) -> list[Problem]:
+    """What keeps what is being edited from being put in force, the names of other models included."""
+    document = opened(model)
+    try:
+        _check_name(document, model)
+    except Refused as refusal:
+        return [*refusal.problems, *problems(document)]
+    return problems(document)
+
+
 def _name(document: Document) -> str:
     return document.name.strip()[:MAX_NAME] or "Untitled"
 

@@ -3,7 +3,7 @@
 Each reads its part out of a document and writes it back; what is wrong with it is said by scoring.checking alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -92,10 +92,11 @@ class Part(forms.Form):
         changed = self.write(document, rows)
         found = at(problems(changed), *self.places)
         for problem in found:
-            self._show(problem, rows)
+            self.show(problem, rows)
         return None if found else changed
 
-    def _show(self, problem: Problem, rows: list[RowForm]) -> None:
+    def show(self, problem: Problem, rows: Sequence[RowForm] = ()) -> None:
+        """Say what is wrong where that was typed."""
         head, _, tail = problem.place.partition(".")
         if self.rows_at and head.startswith(f"{self.rows_at}["):
             row = rows[int(head.partition("[")[2].rstrip("]"))]

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from lib import clock
 from lib.pages import page
 from scoring import add_pages, defining, force_pages, preview_pages, rule_pages, shown
-from scoring.checking import Problem, problems
+from scoring.checking import Problem
 from scoring.comparing import differences
+from scoring.defining import Refused
 from scoring.document import Document, Rule, parse
 from scoring.edit_forms import PARTS
 from scoring.editing import PUBLISH, edit_url, editable, saved
@@ -55,7 +56,7 @@ def edit_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse
     """The whole draft in words, what is different from what is in force, and what is wrong with it."""
     model = editable(model_admin, request, object_id)
     document = defining.opened(model)
-    found = problems(document)
+    found = defining.problems_of(model)
     return page(
         model_admin,
         request,
@@ -125,9 +126,11 @@ def _part_page(key: str, model_admin, request: HttpRequest, object_id: int) -> H
     document = defining.opened(model)
     part = PARTS[key](document, request.POST if request.method == "POST" else None)
     if request.method == "POST" and (typed := part.typed(document)):
-        if typed == document:
-            return saved(model_admin, request, model, document, "Nothing was changed.", f"#{key}")
-        return saved(model_admin, request, model, typed, f"{part.title}: saved in the draft.", f"#{key}")
+        said = "Nothing was changed." if typed == document else f"{part.title}: saved in the draft."
+        try:
+            return saved(model_admin, request, model, typed, said, f"#{key}")
+        except Refused as refusal:
+            part.show(refusal.problems[0])
     return page(
         model_admin,
         request,

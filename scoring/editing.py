@@ -48,12 +48,17 @@ def revision_of(request: HttpRequest) -> int:
 def saved(
     model_admin, request: HttpRequest, model: ScoreModel, document: Document, sentence: str, anchor: str = ""
 ) -> HttpResponse:
-    """Save the draft and go back to the whole; or show what somebody else did meanwhile."""
+    """Save the draft and go back to the whole; or show what somebody else did meanwhile.
+
+    Raises Refused with the problem where something about the draft cannot be saved.
+    """
     try:
         defining.save_draft(model, document, revision_of(request), request.user, clock.now())
     except Conflict as conflict:
         return conflict_page(model_admin, request, conflict.model, document)
     except Refused as refusal:
+        if refusal.problems:
+            raise
         tell(request, str(refusal), 40)
         return redirect(edit_url(model))
     tell(request, sentence)

@@ -16,7 +16,6 @@ from lib.admin import ask
 from lib.pages import found, number, page, tell
 from lib.words import day
 from scoring import defining, preview_pages, recomputing
-from scoring.checking import problems
 from scoring.comparing import differences
 from scoring.defining import Conflict, Refused
 from scoring.document import parse
@@ -55,7 +54,7 @@ def _asked(request: HttpRequest, model_admin, *, template: str = "scoring/ask.ht
 def force_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
     model = publishable(model_admin, request, object_id)
     document = defining.opened(model)
-    if model.draft is None or problems(document):
+    if model.draft is None or defining.problems_of(model):
         tell(request, "There is no draft to put in force." if model.draft is None else "Mend first what is marked.", 40)
         return redirect(edit_url(model))
 

@@ -14,7 +14,6 @@ from lib.pages import page, tell
 from ops import audit, jobs
 from ops.models import Job
 from scoring import defining, previewing, shown
-from scoring.checking import problems
 from scoring.editing import PUBLISH, edit_url, editable
 from scoring.models import ScoreModel, ScorePreview
 from segments.standing import people
@@ -102,13 +101,13 @@ def preview_page(model_admin, request: HttpRequest, object_id: int) -> HttpRespo
         model,
         **_progress(model, preview),
         **(_outcome(model, preview) if preview and is_ready(preview, model) else {}),
-        problems=problems(defining.opened(model)),
+        problems=defining.problems_of(model),
         may_publish=request.user.has_perm(PUBLISH),
     )
 
 
 def _begin(request: HttpRequest, model: ScoreModel) -> HttpResponse:
-    if problems(defining.opened(model)):
+    if defining.problems_of(model):
         tell(request, "Something in the draft is to be mended first; the list says what.", 40)
         return redirect(edit_url(model))
     if not is_working(of(model)):

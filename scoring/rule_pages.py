@@ -15,6 +15,7 @@ from scoring.rule_form import RuleForm, blank
 from scoring.wording import free_name
 from segments.leaves import quoted
 
+MAX_UID = 40
 GONE = "The rule is not in the draft any more; somebody removed it."
 
 
@@ -32,6 +33,8 @@ def new_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
 def rule_page(model_admin, request: HttpRequest, object_id: int, uid: str) -> HttpResponse:
     model = editable(model_admin, request, object_id)
     rule = defining.opened(model).rule(uid)
+    if rule is None and request.method == "POST":  # somebody removed it meanwhile: what was typed is not lost
+        rule = Rule(uid=uid[:MAX_UID], kind="behavioural" if "event" in request.POST else "demographic")
     if rule is None:
         raise Http404(GONE)
     return _form(model_admin, request, model, rule)

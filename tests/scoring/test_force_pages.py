@@ -90,7 +90,7 @@ def test_who_changes_band_with_the_same_points_is_an_example_too(publisher, mode
 
 
 def test_bands_are_told_apart_by_their_names(publisher, model):
-    drafted(model, points=10, bands=[Band(name="Icy", points=-100), *defining.opened(model).bands])
+    drafted(model, points=10, floor=None, bands=[Band(name="Icy", points=-100), *defining.opened(model).bands])
     previewed(publisher, model)
     assert "nobody changes band, of 2 people with a score" in text(publisher.get(url(model, "edit")))
     drafted(ScoreModel.objects.get(), points=10, bands=[Band(name="Cold", points=0), Band(name="Hot", points=80)])

@@ -1,10 +1,14 @@
-"""Turning score models on and off, and deleting them."""
+"""Turning score models on and off, and deleting them; several people at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
+from django.db import connections
 
 from ops.models import Job
 from scoring import defining
-from scoring.defining import Refused
+from scoring.defining import Conflict, Refused
 from scoring.models import ScoreModel, ScoreRule
 from tests.factories import NOW
 from tests.scoring.test_defining import edited, made
@@ -42,3 +46,30 @@ def test_a_model_that_is_on_or_used_is_not_deleted():
         defining.USES._items.pop("here")
     defining.delete(model, None)
     assert not ScoreModel.objects.exists() and not ScoreRule.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_at_once_each_verb_lets_one_through():
+    model = edited(made(), margin=5)
+    verbs = {
+        "save": lambda: defining.save_draft(model, defining.opened(model), model.draft_revision, None, NOW),
+        "force": lambda: defining.put_in_force(model, None, NOW, revision=model.draft_revision),
+        "on": lambda: defining.switch(model, True, None, NOW),
+    }
+    for verb, done in (("save", 1), ("force", 1), ("on", 1)):
+        together = Barrier(4)
+
+        def act(do=verbs[verb], together=together):
+            together.wait()
+            try:
+                do()
+            except (Conflict, Refused):
+                return False
+            finally:
+                connections.close_all()
+            return True
+
+        with ThreadPoolExecutor(4) as people:
+            assert sum(future.result() for future in [people.submit(act) for _ in range(4)]) == done, verb
+        model.refresh_from_db()
+    assert (model.edition, model.editions.count(), Job.objects.count(), model.is_active) == (2, 2, 1, True)
