@@ -32,8 +32,7 @@ def adjust_page(model_admin, request: HttpRequest, object_id: int, contact_id: i
     """The form; then what the score will be; then the deed."""
     model, contact, now = *_whose(model_admin, request, object_id, contact_id), clock.now()
     if not model.is_active:
-        tell(request, f"The score model “{model}” is off; turn it on first.", messages.WARNING)
-        return redirect("admin:contacts_contact_change", contact.pk)
+        return _off(request, model, contact)
     before = reading.standings(model, [contact.pk], now)[contact.pk]
     form = AdjustForm(request.POST or None, model=model, stage_now=before.stage)
     about: dict[str, Any] = {"model": model, "contact": contact, "form": form, "before": _told(model, before)}
@@ -52,6 +51,11 @@ def adjust_page(model_admin, request: HttpRequest, object_id: int, contact_id: i
     template = "scoring/adjust_sure.html" if "after" in about else "scoring/adjust.html"
     title = f"Adjust the score of {contact}"
     return page(model_admin, request, template, title, model, media=model_admin.media + form.media, **about)
+
+
+def _off(request: HttpRequest, model: ScoreModel, contact: Contact) -> HttpResponse:
+    tell(request, f"The score model “{model}” is off; turn it on first.", messages.WARNING)
+    return redirect("admin:contacts_contact_change", contact.pk)
 
 
 def foreseen(model: ScoreModel, contact: Contact, act: Callable[[], Any], now: datetime) -> Standing:
@@ -156,6 +160,8 @@ def take_back_page(model_admin, request: HttpRequest, object_id: int, change_id:
     if change is None:
         raise Http404("There is no such line in the ledger, or a rule gave it.")
     model, contact, now = *_whose(model_admin, request, object_id, change.contact_id), clock.now()
+    if not model.is_active:
+        return _off(request, model, contact)
     before = reading.standings(model, [contact.pk], now)[contact.pk]
     after = foreseen(model, contact, lambda: adjusting.take_back(change, now, request.user), now)
 
