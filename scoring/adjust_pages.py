@@ -188,6 +188,8 @@ def take_back_page(model_admin, request: HttpRequest, object_id: int, change_id:
 def stage_back_page(model_admin, request: HttpRequest, object_id: int, contact_id: int) -> HttpResponse:
     """Undo a move: back to the former stage, if nobody moved them on since."""
     model, contact, now = *_whose(model_admin, request, object_id, contact_id), clock.now()
+    if not model.is_active:
+        return _off(request, model, contact)
     moved_to, former = number(request.GET.get("is")), number(request.GET.get("was"))
     names = ["none", *model.stages]
     at = reading.standings(model, [contact.pk], now)[contact.pk].stage or "none"

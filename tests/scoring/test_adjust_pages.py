@@ -188,14 +188,13 @@ def test_a_model_without_stages_offers_none(client, ann):
 
 
 def test_a_model_that_is_off_is_not_adjusted(client, ann, lead):
-    adjusting.adjust(lead, [ann.pk], Deed("add", 5, "met at the fair"), clock.now())
-    given = ScoreChange.objects.get()
+    adjusting.adjust(lead, [ann.pk], Deed("add", 60, "x"), clock.now())
+    given = reverse("admin:scoring_scoremodel_take_back", args=[lead.pk, ScoreChange.objects.get().pk])
     ScoreModel.objects.update(is_active=False)
-    assert "is off; turn it on first" in said(client.get(url(lead, ann), follow=True))
-    back = reverse("admin:scoring_scoremodel_take_back", args=[lead.pk, given.pk])
-    assert "is off; turn it on first" in said(client.get(back, follow=True))
-    assert "is off; turn it on first" in said(client.post(back, follow=True))
-    assert ScoreChange.objects.get().ended_at is None
+    for page in (url(lead, ann), given, f"{url(lead, ann, 'stage_back')}?is=1&was=0"):
+        assert "is off; turn it on first" in said(client.get(page, follow=True))
+    client.post(given)
+    assert ScoreChange.objects.live().exists()
 
 
 def test_what_a_rule_gave_cannot_be_taken_back_here(client, ann):
