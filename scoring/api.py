@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions
@@ -12,7 +11,6 @@ from rest_framework.views import APIView
 
 from lib import clock
 from ops.api import FAULTS, PAGING, Fault, bad_input, page, page_of
-from ops.models import Job
 from scoring import recomputing
 from scoring.api_bodies import (
     CLICKS,
@@ -108,11 +106,4 @@ class RecomputeView(APIView):
         examples=[RUNNING],
     )
     def post(self, request: Request, key: str) -> Response:
-        return Response(job_shown(_recompute(found_active(key).pk)), status=202)
-
-
-@transaction.atomic
-def _recompute(pk: int) -> Job:
-    """The job under way, or a new one; the row is locked, so that two requests at once do not begin two."""
-    model = ScoreModel.objects.select_for_update(no_key=True).get(pk=pk)  # its job is read when the lock is held
-    return recomputing.start(model, None, clock.now())
+        return Response(job_shown(recomputing.start(found_active(key), None, clock.now())), status=202)

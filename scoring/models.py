@@ -70,6 +70,8 @@ class ScoreModel(models.Model):
     fit_levels = Levels()
     engagement_levels = Levels()
 
+    kept_stages = models.JSONField(default=list, help_text="The stages by which the places of contacts are counted.")
+
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=clock.now)
     edited_at = models.DateTimeField(default=clock.now)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from contacts.models import LANES, Change, Contact
@@ -30,13 +30,17 @@ AT_ONCE = 5_000
 TITLE = "Work out everybody’s score in “{}”"
 
 
+@transaction.atomic
 def start(model: ScoreModel, user, now: datetime) -> Job:
-    """Queue it; `model.job` is its job. One under way for an older definition stops by itself."""
-    running = model.job
+    """Queue it; `model.job` is its job. One under way for an older definition stops by itself.
+
+    The row is held, so that two who ask at once do not begin two.
+    """
+    running = ScoreModel.objects.select_for_update(no_key=True).get(pk=model.pk).job
     if running and running.due_at and not running.cancel_asked and _follows(running, model):
+        model.job = running
         return running
-    fresh, stages = model.edition != model.filled_edition, _moved_stages(model)
-    model.job = _queue(model, _changed(model), Cause.DEFINITION, user, now, fresh=fresh, stages=stages)
+    model.job = _queue(model, _changed(model), Cause.DEFINITION, user, now, model.edition != model.filled_edition)
     model.save(update_fields=["job"])
     return model.job
 
@@ -51,11 +55,8 @@ def settle_everybody(model: ScoreModel, user, now: datetime) -> Job:
     return _queue(model, [], Cause.TIME, user, now)
 
 
-def _queue(model: ScoreModel, rules: list[int] | None, cause: str, user, now: datetime, fresh=False, stages=()) -> Job:
-    arguments = {
-        "model": model.pk, "edition": model.edition, "rules": rules, "cause": cause, "fresh": fresh,
-        "stages": list(stages),
-    }  # fmt: skip
+def _queue(model: ScoreModel, rules: list[int] | None, cause: str, user, now: datetime, fresh=False) -> Job:
+    arguments = {"model": model.pk, "edition": model.edition, "rules": rules, "cause": cause, "fresh": fresh}
     return jobs.start(KIND, TITLE.format(model), arguments, user, now)
 
 
@@ -89,16 +90,6 @@ def _asks(document: Document, uid: str) -> str:
     return repr((rule.kind, rule.event, rule.where, rule.machines, rule.condition, rule.at_most)) if rule else ""
 
 
-def _moved_stages(model: ScoreModel) -> list[int]:
-    """Where the stages that contacts are at went, by name; the first entry is that of none."""
-    before = ScoreEdition.objects.filter(model=model, number=model.filled_edition).first()
-    old = [stage.name for stage in parse(before.definition).stages] if before else model.stages
-    new = model.stages
-    if old == new:
-        return []
-    return [0, *(new.index(name) + 1 if name in new else min(place, len(new)) for place, name in enumerate(old, 1))]
-
-
 # --- the job ---
 
 
@@ -110,7 +101,7 @@ def step(job: Job, now: datetime) -> bool:
         return True
     if "after" not in job.cursor:
         membership.hold(range(LANES))
-        _move_stages(model, job.arguments["stages"])
+        _move_stages(model)
         job.total, job.cursor = Contact.objects.current().count(), {"after": 0}
         return False
     after = job.cursor["after"]
@@ -124,11 +115,15 @@ def step(job: Job, now: datetime) -> bool:
     return False
 
 
-def _move_stages(model: ScoreModel, places: Sequence[int]) -> None:
-    if places:
+def _move_stages(model: ScoreModel) -> None:
+    """Contacts stay in their stage by its name, wherever it is now; one that is gone is the one in its place."""
+    old, new = model.kept_stages, model.stages
+    places = [new.index(name) + 1 if name in new else min(place, len(new)) for place, name in enumerate(old, 1)]
+    if old and old != new:
         with connection.cursor() as cursor:
             statement = "UPDATE scoring_score SET stage = coalesce((%s::int[])[stage + 1], 0) WHERE model_id = %s"
-            cursor.execute(statement, [list(places), model.pk])
+            cursor.execute(statement, [[0, *places], model.pk])
+    ScoreModel.objects.filter(pk=model.pk).update(kept_stages=new)
 
 
 def _recompute(model: ScoreModel, job: Job, chunk: list[int], now: datetime) -> None:

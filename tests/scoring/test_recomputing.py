@@ -141,7 +141,12 @@ def test_stages_are_followed_by_name(shop):
     engine.run(NOW)
     ann = score("ann").contact_id
     adjusting.move_stage(lead, [ann], 2, NOW)
+    lead.refresh_from_db()
     edit(lead, stages=[Stage(name="Lead", points=20), Stage(name="Qualified", points=90), Stage(name="Customer")])
+    jobs._run_one(NOW)  # the stages are moved, and nothing else yet
+    jobs.cancel(lead.job.pk)
+    engine.run(NOW)
+    recomputing.start(lead, None, NOW)
     engine.run(NOW)
     lead.refresh_from_db()
     assert lead.stages[score("ann").stage - 1] == "Customer"
