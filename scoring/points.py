@@ -61,7 +61,7 @@ of_group AS (
     SELECT {keys}, part, sum(worth * share) AS worth, min(group_cap) AS group_cap{motion_of_group}
     FROM (
         SELECT o.*, coalesce(r.part, 'engagement') AS part, coalesce(r.group_name, '') AS group_name, r.group_cap,
-            CASE WHEN r.cap < abs(o.worth) THEN r.cap / abs(o.worth) ELSE 1 END AS share
+            CASE WHEN r.cap < abs(o.worth) THEN r.cap / abs(o.worth) ELSE 1 END AS share{freed}
         FROM of_rule o LEFT JOIN rules r USING (rule_key)
     ) AS capped GROUP BY {keys}, part, group_name
 ),
@@ -82,6 +82,17 @@ _MOTION = {
     "rises": "-sum(worth) FILTER (WHERE lasts IS NOT NULL AND worth < 0)",
 }
 _NEXT = "min(at + make_interval(secs => lasts)) FILTER (WHERE lasts IS NOT NULL AND worth <> 0)"
+# What fades in a rule over its cap shows only when it has come down to the cap: till then it is like what expires.
+_FREED = """,
+            CASE WHEN r.cap < abs(o.worth)
+                THEN o.as_of + make_interval(secs => r.half_life * ln(abs(o.worth) / r.cap) / ln(2::float8))
+            END AS freed"""
+_OF_GROUP = {
+    name: f"sum({name} * share) FILTER (WHERE freed IS NULL)" for name in ("sinks", "sink_rate", "lifts", "lift_rate")
+} | {
+    name: f"sum(CASE WHEN freed IS NULL THEN {name} ELSE {fading} END * share)"
+    for name, fading in (("drops", "sinks"), ("rises", "lifts"))
+}
 
 
 def parts(keys: str = "model_id, contact_id", motion: bool = False, everybody: str = "") -> str:
@@ -90,7 +101,7 @@ def parts(keys: str = "model_id, contact_id", motion: bool = False, everybody: s
     `everybody`: a relation of <keys> whose rows are in `parts` also where they earned nothing (`earned` says so):
     joined with it, thousands would be compared with thousands where the planner expects one.
     """
-    of_rule = of_group = moving = others = ""
+    of_rule = of_group = moving = others = freed = ""
     sums = [f"coalesce(sum(held) FILTER (WHERE part = '{part}'), 0) AS {part}" for part in PARTS]
     if everybody:
         sums.append("count(part) > 0 AS earned")
@@ -98,8 +109,10 @@ def parts(keys: str = "model_id, contact_id", motion: bool = False, everybody: s
         others = f" UNION ALL SELECT {keys}, NULL, NULL{nothing} FROM {everybody}"
     if motion:
         moving = "".join(f", {name}" for name in _MOTION) + ", next_expiry"
-        of_rule = "".join(f", {sql} AS {name}" for name, sql in _MOTION.items()) + f", {_NEXT} AS next_expiry"
-        of_group = "".join(f", sum({name} * share) AS {name}" for name in _MOTION) + ", min(next_expiry) AS next_expiry"
+        of_rule = "".join(f", {sql} AS {name}" for name, sql in _MOTION.items())
+        of_rule += f", {_NEXT} AS next_expiry, max(moment) AS as_of"
+        of_group = "".join(f", {_OF_GROUP[name]} AS {name}" for name in _MOTION)
+        of_group, freed = of_group + ", min(coalesce(freed, next_expiry)) AS next_expiry", _FREED
         sums += [
             f"coalesce(sum({name}) FILTER (WHERE part = '{part}'), 0) AS {part}_{name}"
             for part in PARTS
@@ -107,8 +120,9 @@ def parts(keys: str = "model_id, contact_id", motion: bool = False, everybody: s
         ]
         sums.append("min(next_expiry) AS next_expiry")
     summed = _SUMS.format(
-        keys=keys, motion_of_rule=of_rule, motion_of_group=of_group, motion=moving, others=others, sums=", ".join(sums)
-    )
+        keys=keys, motion_of_rule=of_rule, motion_of_group=of_group, motion=moving, others=others, freed=freed,
+        sums=", ".join(sums),
+    )  # fmt: skip
     return f"{valued(keys)},\n{summed}"
 
 

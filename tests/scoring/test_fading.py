@@ -1,5 +1,7 @@
 """Scores that time alone moves: whom the engine looks at again, and when."""
 
+from datetime import timedelta
+
 import pytest
 
 from contacts import merging
@@ -16,6 +18,7 @@ from tests.factories import NOW
 from tests.scoring.building import half, lasting, made, on
 from tests.scoring.test_settling import DAY, Shop, score
 
+MINUTE = timedelta(minutes=1)
 pytestmark = pytest.mark.django_db
 
 
@@ -83,6 +86,19 @@ def test_nobody_is_looked_at_every_minute_who_stays_at_the_floor_or_the_ceiling(
     # 900 · 0.5^(d/10) = 100 after 31.7 days.
     assert score("ann").due_at > NOW + 31 * DAY
     assert score("ben").due_at is None or score("ben").due_at > NOW + 30 * DAY
+
+
+def test_nobody_is_looked_at_every_minute_whose_rule_gives_more_than_its_cap(shop):
+    made(rules=[on("button.clicked", 80, fading=half(10), cap=20)])
+    some = segment({"field": "score.lead", "op": "≥", "value": 20})
+    shop.does("ann", "button.clicked")
+    engine.run(NOW)
+    due = score("ann").due_at
+    assert NOW + 20 * DAY - MINUTE < due < NOW + 20 * DAY + MINUTE  # 80 · 0.5^(20/10) = 20
+    engine.run(due)
+    assert inside(some) == ["ann"]
+    engine.run(due + 2 * MINUTE)
+    assert inside(some) == []
 
 
 def test_a_model_that_is_off_looks_at_nobody(shop):
