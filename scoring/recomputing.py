@@ -128,9 +128,8 @@ def _move_stages(model: ScoreModel) -> None:
 
 def _recompute(model: ScoreModel, job: Job, chunk: list[int], now: datetime) -> None:
     """These contacts, with all that became them: their events move later than they themselves."""
-    membership.hold(chunk)
     became = list(Contact.objects.filter(merged_into__in=chunk).values_list("pk", flat=True))
-    membership.hold([*chunk, *became])
+    membership.hold([*chunk, *became])  # all at once: in one order, as everybody does it
     _end_removed(model, chunk, now)
     rules = ScoreRule.objects.filter(model=model, removed_at=None)
     if (ids := job.arguments["rules"]) is not None:

@@ -160,6 +160,7 @@ def created():
 def test_workers_that_meet_leave_everybody_with_the_right_score(seed):
     created()
     people = People(random.Random(seed))
+    engine.run(NOW)  # what turning a model on does to people is not told
     with Bustle() as bustle:
         done = 0
         while done < DEEDS or not (bustle.is_busy or bustle.faults or done > 5 * DEEDS):
