@@ -111,5 +111,6 @@ def _looked(model: ScoreModel, now: datetime) -> dict[str, float]:
         while fading.look(later):
             pass
 
-    seconds = _seconds(look)
+    with _rolled_back():
+        seconds = _seconds(look)
     return {"R_site_looked_at": len(some), "R_site_look_us_each": seconds / max(1, len(some)) * 1e6}
