@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from contacts.models import LANES, Change, Contact
+from contacts.models import LANES, Change, Contact, Merge
 from events.models import Event
 from ops import jobs
 from ops.models import Job
@@ -104,15 +104,23 @@ def step(job: Job, now: datetime) -> bool:
         _move_stages(model)
         job.total, job.cursor = Contact.objects.current().count(), {"after": 0}
         return False
-    after = job.cursor["after"]
-    chunk = list(Contact.objects.current().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    everybody = Contact.objects.current()
+    # Who was merged before their turn came is worked out with those whom they became.
+    lost = Merge.objects.filter(at__gte=job.created_at).values("loser__merged_into")
+    phase, chunk = "after", _next(everybody, job.cursor["after"])
+    if not chunk:
+        phase, chunk = "merged", _next(everybody.filter(pk__in=lost), job.cursor.get("merged", 0))
     if not chunk:
         _finish(model, job, now)
         return True
     _recompute(model, job, chunk, now)
-    job.cursor = {"after": chunk[-1]}
+    job.cursor = {**job.cursor, phase: chunk[-1]}
     job.done = min(job.done + len(chunk), job.total or 0)
     return False
+
+
+def _next(contacts, after: int) -> list[int]:
+    return list(contacts.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
 
 
 def _move_stages(model: ScoreModel) -> None:

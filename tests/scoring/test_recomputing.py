@@ -227,3 +227,18 @@ def test_a_job_for_the_numbers_of_segments_that_was_stopped_is_made_up_for(shop)
     engine.run(NOW + 2 * DAY)  # 34.8
     lead.refresh_from_db()
     assert lead.is_settled and some.memberships.current().count() == 0
+
+
+def test_who_is_merged_while_everybody_is_worked_out_is_worked_out_with_the_other(shop, monkeypatch):
+    monkeypatch.setattr(recomputing, "AT_ONCE", 1)
+    lead = made(rules=[on("button.clicked", 10)])
+    for user in ("ann", "ben"):
+        shop.does(user, "page.viewed")
+    engine.run(NOW)
+    edit(lead, rules=[on("page.viewed", 3)])
+    for _ in range(2):  # the barrier, then ann
+        jobs._run_one(NOW)
+    ann, ben = (Contact.objects.get(identities__value=user).pk for user in ("ann", "ben"))
+    merging.merge([(ann, ben)], NOW)
+    engine.run(NOW)
+    assert Score.objects.get(contact=ann).points == 6
