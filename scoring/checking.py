@@ -104,6 +104,8 @@ def _stages(document: Document) -> Iterator[Problem]:
         yield Problem("stages", f"Make at most {MAX_STAGES} stages.")
     for number, stage in enumerate(stages):
         yield from _name(stage.name, f"stages[{number}].name", "Give the stage a name.", MAX_WORD)
+        if _folded(stage.name) == "none":
+            yield Problem(f"stages[{number}].name", "“None” is said of those who are at no stage; choose another name.")
         if stage.points is not None:
             yield from _level(stage.points, f"stages[{number}].points", "The stage")
     yield from _once((stage.name for stage in stages), "stages[{}].name", "Two stages are called {}; rename one.")

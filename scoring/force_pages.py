@@ -15,7 +15,7 @@ from lib import clock
 from lib.admin import ask
 from lib.pages import found, number, page, tell
 from lib.words import day
-from scoring import defining, preview_pages, recomputing
+from scoring import defining, losing, preview_pages, recomputing
 from scoring.comparing import differences
 from scoring.defining import Conflict, Refused
 from scoring.document import parse
@@ -26,6 +26,21 @@ from segments.standing import people
 STARTS_NOTHING = "No campaign starts by it, and nobody is told that they crossed a band."
 IN_BACKGROUND = "Everybody’s score is worked out anew in the background; until then some follow the rules before."
 SHOWN = 100
+
+
+class AsSeen(forms.Form):
+    """The model as the page showed it: a form sent twice, or by two people, does its deed once."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any, *, seen: str):
+        super().__init__(data, initial={"seen": seen})
+        self.now = seen
+
+    def clean(self):
+        if self.cleaned_data.get("seen") not in ("", self.now):
+            raise forms.ValidationError("Somebody did this, or something else to the model, after you opened the page.")
+        return super().clean()
 
 
 class ForceForm(forms.Form):
@@ -70,19 +85,22 @@ def force_page(model_admin, request: HttpRequest, object_id: int) -> HttpRespons
             ) from conflict
         return _done("The draft is in force.", changed)
 
-    data = request.POST if request.method == "POST" else None
     changes = differences(parse(model.definition), document) if model.edition else []
     return _asked(
         request,
         model_admin,
         title=f"Put the draft of “{model}” in force?",
-        lines=_what_happens(model),
+        lines=[*_what_happens(model), *losing.sentences(model, document)],
         button="Put in force",
         act=act,
-        form=ForceForm(data, model=model),
+        form=ForceForm(_sent(request), model=model),
         back=_back(request, model),
         more={"changes": changes},
     )
+
+
+def _sent(request: HttpRequest) -> Any:
+    return request.POST if request.method == "POST" else None
 
 
 def _back(request: HttpRequest, model: ScoreModel) -> str:
@@ -141,11 +159,14 @@ def undo_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse
         tell(request, "There is no edition to go back to.", 30)
         return redirect(edit_url(model, "editions"))
 
-    def act() -> str:
+    form = AsSeen(_sent(request), seen=f"{model.is_active}:{model.edition}")
+
+    def act(_form: AsSeen) -> str:
         changed = defining.undo(model, request.user, clock.now(), goal)
         return _done(f"Edition {goal} is in force again, as edition {changed.edition}.", changed)
 
     lines = [IN_BACKGROUND, STARTS_NOTHING] if model.is_active else ["The model is off, so nobody has a score by it."]
+    lines += losing.sentences(model, parse(edition.definition))
     if model.draft is not None:
         lines.append("The draft that somebody is editing stays as it is.")
     return _asked(
@@ -155,6 +176,7 @@ def undo_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse
         lines=[f"What was in force from {day(edition.at, clock.now())} on is in force again.", *lines],
         button="Go back",
         act=act,
+        form=form,
         back=model.get_absolute_url(),
         more={"changes": differences(parse(model.definition), parse(edition.definition))},
     )
@@ -184,8 +206,9 @@ def switch_page(model_admin, request: HttpRequest, object_id: int) -> HttpRespon
         tell(request, "Nothing is in force yet; put the draft in force first.", 40)
         return redirect(edit_url(model))
     on = not model.is_active
+    form = AsSeen(_sent(request), seen=f"{model.is_active}:{model.edition}")
 
-    def act() -> str:
+    def act(_form: AsSeen) -> str:
         defining.switch(model, on, request.user, clock.now())
         if on:
             return f"“{model}” is on. Everybody’s score is worked out in the background."
@@ -198,6 +221,7 @@ def switch_page(model_admin, request: HttpRequest, object_id: int) -> HttpRespon
         lines=_if_on() if on else _if_off(),
         button="Turn on" if on else "Turn off",
         act=act,
+        form=form,
         back=model.get_absolute_url(),
     )
 

@@ -1,11 +1,12 @@
 """What score rules read: told to those who change it, guarded against deletion, checked for what vanished."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
 from scoring import recomputing
-from scoring.models import ScoreRule
+from scoring.models import ScoreModel, ScoreRule
+from segments import conditions
 from segments.checks import TREES
 from segments.computed_field import USES
 from segments.computed_models import ComputedAttribute
@@ -37,6 +38,24 @@ def trees() -> Iterator[tuple[str, Any, str]]:
         where = f"The score model “{rule.model}”, rule “{rule}”"
         leaf = {"event": rule.event, "op": "≥", "value": 1, "where": rule.where}
         yield where, leaf if rule.kind == ScoreRule.Kind.BEHAVIOURAL else rule.condition, "contact"
+
+
+def naming(model: ScoreModel, names: Collection[str]) -> list[str]:
+    """Where saved conditions compare with these names of bands and stages, in words."""
+    lost = {name.casefold() for name in names}
+    fields = {f"score.{model.key}.band", f"score.{model.key}.stage", *_OF_EVENTS}
+    found = []
+    for saved in TREES:
+        for where, tree, _subject in saved():
+            for leaf in conditions.leaves(tree):
+                values = leaf.get("value") if isinstance(leaf.get("value"), list) else [leaf.get("value")]
+                if leaf.get("field") in fields and {str(value).casefold() for value in values or []} & lost:
+                    found.append(where)
+    return list(dict.fromkeys(found))
+
+
+# Of `score.band_changed` and `score.stage_reached`; of which model, the condition may leave open.
+_OF_EVENTS = ("event.band", "event.previous_band", "event.stage", "event.previous_stage")
 
 
 def register() -> None:

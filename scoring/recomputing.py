@@ -40,7 +40,8 @@ def start(model: ScoreModel, user, now: datetime) -> Job:
     if running and running.due_at and not running.cancel_asked and _follows(running, model):
         model.job = running
         return running
-    model.job = _queue(model, _changed(model), Cause.DEFINITION, user, now, model.edition != model.filled_edition)
+    fresh, restaged = model.edition != model.filled_edition, _restaged(model)
+    model.job = _queue(model, _changed(model), Cause.DEFINITION, user, now, fresh=fresh, restaged=restaged)
     model.save(update_fields=["job"])
     return model.job
 
@@ -55,8 +56,9 @@ def settle_everybody(model: ScoreModel, user, now: datetime) -> Job:
     return _queue(model, [], Cause.TIME, user, now)
 
 
-def _queue(model: ScoreModel, rules: list[int] | None, cause: str, user, now: datetime, fresh=False) -> Job:
-    arguments = {"model": model.pk, "edition": model.edition, "rules": rules, "cause": cause, "fresh": fresh}
+def _queue(model: ScoreModel, rules: list[int] | None, cause: str, user, now: datetime, **how: bool) -> Job:
+    """`fresh`: bands and grades begin anew; `restaged`: so do the stages that points lead to."""
+    arguments = {"model": model.pk, "edition": model.edition, "rules": rules, "cause": cause, "fresh": False, **how}
     return jobs.start(KIND, TITLE.format(model), arguments, user, now)
 
 
@@ -82,6 +84,12 @@ def _changed(model: ScoreModel) -> list[int] | None:
     uids = {rule.uid for document in documents for rule in document.rules}
     changed = [uid for uid in uids if len({_asks(document, uid) for document in documents}) > 1]
     return list(ScoreRule.objects.filter(model=model, uid__in=changed).values_list("pk", flat=True))
+
+
+def _restaged(model: ScoreModel) -> bool:
+    """Are the stages other ones than everybody's place was worked out by?"""
+    before = ScoreEdition.objects.filter(model=model, number=model.filled_edition).first()
+    return before is None or before.definition.get("stages", []) != model.definition.get("stages", [])
 
 
 def _asks(document: Document, uid: str) -> str:
@@ -124,14 +132,33 @@ def _next(contacts, after: int) -> list[int]:
 
 
 def _move_stages(model: ScoreModel) -> None:
-    """Contacts stay in their stage by its name, wherever it is now; one that is gone is the one in its place."""
-    old, new = model.kept_stages, model.stages
-    places = [new.index(name) + 1 if name in new else min(place, len(new)) for place, name in enumerate(old, 1)]
+    """Contacts stay in their stage, wherever it is now. While there are none at all, where they were is kept."""
+    old, new = model.kept_stages, model.definition.get("stages", [])
+    if not new:
+        return
     if old and old != new:
         with connection.cursor() as cursor:
             statement = "UPDATE scoring_score SET stage = coalesce((%s::int[])[stage + 1], 0) WHERE model_id = %s"
-            cursor.execute(statement, [[0, *places], model.pk])
+            cursor.execute(statement, [[0, *moved_stages(old, new)], model.pk])
     ScoreModel.objects.filter(pk=model.pk).update(kept_stages=new)
+
+
+def moved_stages(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[int]:
+    """The places of the old stages among the new ones: by name, else by points (it was renamed); one that is gone
+    is the one before it, so that nobody goes forward by it."""
+    names = [stage["name"] for stage in new]
+    free = [place for place, stage in enumerate(new, 1) if stage["name"] not in {one["name"] for one in old}]
+    places: list[int] = []
+    for stage in old:
+        renamed = [place for place in free if new[place - 1].get("points") == stage.get("points")]
+        if stage["name"] in names:
+            places.append(names.index(stage["name"]) + 1)
+        elif renamed:
+            places.append(renamed[0])
+            free.remove(renamed[0])
+        else:
+            places.append(places[-1] if places else 0)
+    return places
 
 
 def _recompute(model: ScoreModel, job: Job, chunk: list[int], now: datetime) -> None:
@@ -145,7 +172,8 @@ def _recompute(model: ScoreModel, job: Job, chunk: list[int], now: datetime) -> 
     behavioural = [rule for rule in rules if rule.kind == ScoreRule.Kind.BEHAVIOURAL]
     refill(behavioural, [*chunk, *became], now)
     fit.judge({rule: chunk for rule in rules if rule.kind != ScoreRule.Kind.BEHAVIOURAL}, now)
-    settled = settling.settle({model.pk: chunk}, now, fresh=job.arguments["fresh"])
+    fresh, restaged = job.arguments["fresh"], job.arguments.get("restaged", False)
+    settled = settling.settle({model.pk: chunk}, now, fresh, restaged)
     if (cause := job.arguments["cause"]) != Cause.DEFINITION:
         telling.tell(settled, Occasion(now, cause))
         telling.note(settled, now, triggers=cause == Cause.TIME)

@@ -140,6 +140,16 @@ class ScoreField:
             said = ", ".join(part for part in PARTS if part)
             yield f"A score has no {quoted(self.part)}; choose one of {said}, or the score itself."
 
+    def values_vanished(self, value: object) -> Iterator[str]:
+        """Bands and stages that the model does not have any more."""
+        model = self.model
+        if not model or self.part not in ("band", "stage"):
+            return
+        known = {name.casefold() for name in (model.bands if self.part == "band" else model.stages)}
+        for name in value if isinstance(value, list) else [value]:
+            if isinstance(name, str) and name.casefold() not in known:
+                yield f"{quoted(model.name)} has no {self.part} {quoted(name)} any more; choose another one."
+
 
 def field(key: str, keys: tuple[str, ...], scope: Scope) -> ScoreField:
     """The field of that name; all models are read once for a tree."""

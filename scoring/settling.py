@@ -108,7 +108,7 @@ placed AS (
         {_place("fit", "fit_from", "held_fit")} AS fit_grade,
         {_place("engagement", "engagement_from", "held_engagement")} AS engagement_grade,
         width_bucket(points, stage_from) AS reached,
-        CASE WHEN was_points IS NULL OR %(fresh)s THEN 0 ELSE width_bucket(was_points, stage_from) END AS had_reached
+        CASE WHEN was_points IS NULL OR %(restaged)s THEN 0 ELSE width_bucket(was_points, stage_from) END AS had_reached
     FROM summed
 ),
 bounded AS (
@@ -186,11 +186,16 @@ class Settled(NamedTuple):
 
 
 def settle(
-    asked: Mapping[int, Collection[int]], now: datetime, fresh: bool = False, every: bool = False
+    asked: Mapping[int, Collection[int]],
+    now: datetime,
+    fresh: bool = False,
+    restaged: bool = False,
+    every: bool = False,
 ) -> list[Settled]:
     """Work out the scores of these contacts by model id; the caller holds their lanes.
 
-    `fresh`: bands and grades as the points say, whatever they were (the thresholds themselves were changed).
+    `fresh`: bands and grades as the points say, whatever they were (the thresholds themselves were changed);
+    `restaged`: the stages as the points say, but nobody goes back.
     `every`: those who earned nothing get a row, too.
     """
     pairs = [(model, contact) for model, contacts in asked.items() for contact in contacts]
@@ -202,6 +207,7 @@ def settle(
         "every": array(asked),
         "now": now,
         "fresh": fresh,
+        "restaged": restaged,
         "all": every,
     }
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Value
 from django.db.models.expressions import Combinable
 
 from contacts.models import Contact
-from segments.fields import AnyField, Comparison, JsonField, UnknownField, found
+from segments.fields import AnyField, Comparison, JsonField, NamesItsValues, UnknownField, found
 from segments.leaves import LeafKind, Problem, Scope, joined_path, quoted, superfluous
 from segments.operands import CALENDAR_DAYS, NOTHING, Parts, read_span
 from segments.operators import Operator, operator_named
@@ -91,7 +91,10 @@ class FieldLeaf(LeafKind):
 
     def vanished(self, leaf: dict[str, Any], scope: Scope) -> Iterator[str]:
         with suppress(UnknownField):  # that is a problem, not a loss
-            yield from found(leaf["field"], scope).vanished(scope)
+            field = found(leaf["field"], scope)
+            yield from field.vanished(scope)
+            if isinstance(field, NamesItsValues):
+                yield from field.values_vanished(leaf.get("value"))
 
 
 def crossings(leaf: dict[str, Any], scope: Scope, since: datetime) -> Iterator[Combinable]:

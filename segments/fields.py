@@ -5,7 +5,7 @@ What hangs on a contact in other tables (tags, companies, computed attributes) h
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from django.db.models import F, Value
 from django.db.models.expressions import Combinable
@@ -67,6 +67,14 @@ class AnyField(Protocol):
 
     def vanished(self, scope: Scope) -> Iterator[str]:
         """Why it is not there any more, in a sentence."""
+
+
+@runtime_checkable
+class NamesItsValues(Protocol):
+    """A field whose values are names that people give, and may take away again."""
+
+    def values_vanished(self, value: object) -> Iterator[str]:
+        """Which of the values of a saved leaf is none any more, in a sentence each."""
 
 
 def as_json(value: Combinable) -> Combinable:

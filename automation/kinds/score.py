@@ -145,7 +145,7 @@ def _change(change: Change, model: ScoreModel, visits: list, now) -> None:
         place = model.stages.index(change.stage) + 1
         adjusting.move_stage(model, contacts, place, now, forced=change.force, hops=hops)
         return
-    reason = change.reason or f"Campaign “{visits[0].enrollment.campaign}”"
+    reason = change.reason or str(visits[0].enrollment.campaign)
     deed = Deed(
         effect=change.effect,
         points=change.points if change.effect == "add" else _level(change),

@@ -58,7 +58,7 @@ def test_points_are_given_with_the_campaign_as_the_reason(track, lead):
     track(NOW, "ann", "users.signed_up")
     assert (standing().points, standing().band) == (50, "Warm")
     rows = ScoreChange.objects.order_by("id").values_list("cause", "points", "reason", "by")
-    assert list(rows) == [("step", 60, "Campaign “Welcome”", None), ("step", -10, "Never called back", None)]
+    assert list(rows) == [("step", 60, "Welcome", None), ("step", -10, "Never called back", None)]
     assert explanations() == [
         ("done", "Got 60 points of “Lead”: 60 now, Warm."),
         ("done", "Lost 10 points of “Lead”: 50 now, Warm."),

@@ -41,5 +41,5 @@ def enact(model: ScoreModel, document: Document, now: datetime) -> ScoreModel:
     model.edition = model.filled_edition = model.edition + 1
     model.save()
     ruling.write(model, document, now)
-    ScoreModel.objects.filter(pk=model.pk, kept_stages=[]).update(kept_stages=model.stages)
+    ScoreModel.objects.filter(pk=model.pk, kept_stages=[]).update(kept_stages=model.definition["stages"])
     return model

@@ -152,6 +152,44 @@ def test_stages_are_followed_by_name(shop):
     assert lead.stages[score("ann").stage - 1] == "Customer"
 
 
+STAGES = [{"name": "Lead", "points": 20}, {"name": "Qualified", "points": 60}, {"name": "Customer", "points": None}]
+
+
+@pytest.mark.parametrize(
+    ("new", "places"),
+    [
+        ([("Lead", 20), ("Qualified", 60), ("Customer", None)], [1, 2, 3]),
+        ([("Qualified", 60), ("Customer", None)], [0, 1, 2]),  # who was a lead is nothing, and not qualified by it
+        ([("Lead", 20), ("Customer", None)], [1, 1, 2]),
+        ([("Lead", 20), ("Won", None)], [1, 1, 2]),  # renamed
+        ([("Lead", 20), ("MQL", 60), ("SQL", 90), ("Customer", None)], [1, 2, 4]),
+        ([("Customer", 100), ("Lead", None)], [2, 2, 1]),
+    ],
+)
+def test_nobody_goes_forward_because_a_stage_is_gone(new, places):
+    stages = [{"name": name, "points": points} for name, points in new]
+    assert recomputing.moved_stages(STAGES, stages) == places
+
+
+def test_stages_by_hand_outlive_an_edition_without_stages_and_edits_of_points(shop):
+    stages = [Stage(name="Lead", points=20), Stage(name="Customer")]
+    lead = made(rules=[on("button.clicked", 30)], stages=stages)
+    shop.does("ann", "button.clicked")
+    engine.run(NOW)
+    ann = score("ann").contact_id
+    adjusting.move_stage(lead, [ann], 2, NOW)
+    for without in ([], stages):
+        lead.refresh_from_db()
+        edit(lead, stages=without)
+        engine.run(NOW)
+    assert score("ann").stage == 2
+    adjusting.move_stage(lead, [ann], 0, NOW, forced=True)
+    lead.refresh_from_db()
+    edit(lead, rules=[on("button.clicked", 35)])
+    engine.run(NOW)
+    assert (score("ann").stage, score("ann").points) == (0, 35)
+
+
 def test_a_merge_unites_ledgers_and_tells_nobody(shop):
     lead = made(rules=[on("button.clicked", 30, at_most=3), whose(CEO, 20)])
     for user, times in {"ann": 2, "ben": 2}.items():
