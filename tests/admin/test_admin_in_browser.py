@@ -92,7 +92,7 @@ def test_a_key_is_made_and_somebody_unsubscribed(page, live_server, ada):
     scopes.wait_for(state="hidden")
     page.check("input[value=server]")
     scopes.wait_for(state="visible")
-    assert page.locator("input[name=scopes]:checked").count() == 6
+    assert page.locator("input[name=scopes]:checked").count() == len(ApiKey.Scope)
     page.check("input[value=write]")
     page.click(".select2-selection")
     page.click(".select2-results__option:has-text('Web shop')")
