@@ -5,15 +5,25 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
 
 from scoring.models import ScoreRule
 from segments import happened
 from segments.leaves import SUBJECTS, Scope
-from segments.sql import array
+from segments.sql import Sql, array
 from segments.timeframes import Window
 
 Pairs = set[tuple[int, int]]
+
+
+class BigIntegers(ArrayField):
+    """As an expression gives it."""
+
+    def __init__(self) -> None:
+        super().__init__(models.BigIntegerField())
+
+
 Source = tuple[str, list[Any]]
 
 _EARN = """
@@ -31,6 +41,8 @@ SELECT DISTINCT model_id, contact_id, rule_id FROM earned
 _KNOWN = """
 SELECT rule, contact, event, at
 FROM json_to_recordset(%s) AS k (rule bigint, contact bigint, event uuid, at timestamptz)"""
+_FITTING_TOGETHER = """
+SELECT unnest(f.rules), f.contact_id, f.event_id, f.at FROM ({rows}) AS f (rules, contact_id, event_id, at)"""
 _FITTING = "SELECT {rule}::bigint, f.contact_id, f.event_id, f.at FROM ({rows}) AS f (contact_id, event_id, at)"
 
 # Not `LIMIT … for each`: of most people no more is read than that there are no more.
@@ -54,7 +66,11 @@ def earn(rules: Iterable[ScoreRule], events: Sequence, now: datetime) -> Pairs:
     for event in events:
         by_type.setdefault(event.type, []).append(event)
     concerned = [rule for rule in rules if rule.event in by_type]
-    sources = [_fitting(rule, by_type[rule.event]) for rule in concerned if not _takes_all(rule)]
+    choosy: dict[str, list[ScoreRule]] = {}
+    for rule in concerned:
+        if not _takes_all(rule):
+            choosy.setdefault(rule.event, []).append(rule)
+    sources = [_fitting(its, by_type[event]) for event, its in choosy.items()]
     known = [row for rule in concerned if _takes_all(rule) for row in _known(rule, by_type[rule.event])]
     if known:
         sources.append((_KNOWN, [msgspec.json.encode(known).decode()]))
@@ -89,8 +105,29 @@ def _known(rule: ScoreRule, events: Iterable) -> Iterable[dict[str, Any]]:
         yield {"rule": rule.pk, "contact": event.contact_id, "event": event.pk, "at": event.occurred_at}
 
 
-def _fitting(rule: ScoreRule, events: Sequence) -> Source:
-    return fitting(rule, fits(rule).filter(*happened.these(events)))
+class _Ids(Sql):
+    """SQL that gives a list of ids."""
+
+    gives = BigIntegers
+
+    def select_format(self, compiler, sql, params):
+        return sql, params
+
+
+def _fitting(rules: Sequence[ScoreRule], events: Sequence) -> Source:
+    """Which of these rules, all about one type of event, each of the events fits: each is read once."""
+    scope = Scope(SUBJECTS["contact"])
+    cases = {f"r{place}": _if_fits(rule, scope) for place, rule in enumerate(rules)}
+    fitting_rules = _Ids(f"array_remove(ARRAY[{', '.join(f'{{{name}}}' for name in cases)}]::bigint[], NULL)", **cases)
+    rows = happened.rows({"event": rules[0].event}, Window(), scope).filter(*happened.these(events))
+    named = rows.annotate(rules=fitting_rules).values_list("rules", "contact_id", "pk", "occurred_at")
+    sql, values = named.query.sql_with_params()
+    return _FITTING_TOGETHER.format(rows=sql), list(values)
+
+
+def _if_fits(rule: ScoreRule, scope: Scope) -> Sql:
+    fits = happened.fits({"event": rule.event, "where": rule.where}, scope)
+    return Sql(f"CASE WHEN {{fits}} THEN {int(rule.pk)} END", fits=fits)
 
 
 def fits(rule: ScoreRule, only: Collection[int] | None = None):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
 
 from events import types as event_types
 from events.models import Event, EventTypeRow
@@ -64,6 +65,11 @@ def rows(part: Part, window: Window, scope: Scope) -> QuerySet[Event]:
     if is_any(part):
         return found
     return found.filter(conditions.expression_of(part["where"], within(part, scope)))
+
+
+def fits(part: Part, scope: Scope) -> Combinable:
+    """Whether an event of the type fits its `where`, as an expression on events."""
+    return conditions.expression_of(part.get("where"), within(part, scope))
 
 
 def these(events: Sequence[Event]) -> list[Sql]:
