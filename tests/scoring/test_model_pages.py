@@ -89,7 +89,7 @@ def test_the_page_tells_who_has_how_many_points_and_from_what(model):
     page = text(browser("Marketer").get(url("change", model.pk)))
     assert "Who is worth a call." in page and "Up to date" in page and "From events received since" in page
     assert "+3 in 7 days" in page and "33.3 % of those with a score" in page
-    assert "About to become hot" in page and "75</strong> points, 5 to go" in page and "+75 in 7 days" in page
+    assert "About to become Hot" in page and "75</strong> points, 5 to go" in page and "+75 in 7 days" in page
     ann = Contact.objects.get(name="Ann")
     assert reverse("admin:contacts_contact_change", args=[ann.pk]) in page
     assert "120</strong>" in page and "A1" in page and "fit 20, engagement 100" in page
