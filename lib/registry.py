@@ -1,9 +1,11 @@
 """Registries: what an app offers upwards, filled in `AppConfig.ready()`."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+Places = dict[int, list[tuple[str, str]]]
+"""Where things are used, by their id: (what, in words; the address of its page)."""
 
 
 class Registry(Generic[T]):
@@ -36,3 +38,12 @@ class Registry(Generic[T]):
 
     def items(self):
         return self._items.items()
+
+
+def places_of(uses: Registry, ids: Collection[int]) -> Places:
+    """What all the registered `places(ids) -> Places` say together."""
+    found: Places = {}
+    for places in uses:
+        for pk, its in places(ids).items():
+            found.setdefault(pk, []).extend(its)
+    return found

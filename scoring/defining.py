@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from lib.registry import Registry
+from lib.registry import Places, Registry, places_of
 from ops import audit, jobs
 from scoring import recomputing, ruling
 from scoring.checking import MAX_NAME, Problem, problems
@@ -20,7 +20,6 @@ from segments.leaves import quoted
 
 # Apps and modules register `places(ids) -> {id: [(what, url)]}`: where score models are used, in words.
 USES: Registry = Registry("use of score models")
-Places = dict[int, list[tuple[str, str]]]
 
 
 class Refused(ValueError):
@@ -228,11 +227,7 @@ def switch(model: ScoreModel, on: bool, user, now: datetime) -> ScoreModel:
 
 def uses_of(ids: Collection[int]) -> Places:
     """Where score models are used, by their id: (what, in words; the address of its page)."""
-    found: Places = {}
-    for places in USES:
-        for pk, its in places(ids).items():
-            found.setdefault(pk, []).extend(its)
-    return found
+    return places_of(USES, ids)
 
 
 def uses(model: ScoreModel) -> list[tuple[str, str]]:

@@ -49,8 +49,8 @@ def grouped(pairs: Pairs) -> dict[int, set[int]]:
     return found
 
 
-def settle_apart(pairs: Pairs, occasion: membership.Occasion, fresh: bool = False) -> None:
+def settle_apart(pairs: Pairs, occasion: membership.Occasion) -> None:
     """Settle outside of the pipeline, in the lanes of these contacts, which the caller holds; tell everybody."""
-    settled = settling.settle(grouped(pairs), occasion.now, fresh)
+    settled = settling.settle(grouped(pairs), occasion.now)
     telling.tell(settled, occasion)
     telling.note(settled, occasion.now)

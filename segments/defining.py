@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from lib.registry import Registry
+from lib.registry import Places, Registry, places_of
 from segments import conditions, refreshing
 from segments.conditions import Problem
 from segments.membership import Cause
@@ -129,16 +129,9 @@ def _work_out(segment: Segment, now: datetime) -> None:
     segment.fault = ""
 
 
-Places = dict[int, list[tuple[str, str]]]
-
-
 def uses_of(ids: Collection[int]) -> Places:
     """Where segments are used, by their id: (what, in words; the address of its page)."""
-    found: Places = {}
-    for places in USES:
-        for pk, its in places(ids).items():
-            found.setdefault(pk, []).extend(its)
-    return found
+    return places_of(USES, ids)
 
 
 def uses(segment: Segment) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
-/* While everybody's score is worked out, the page says how far that is; at its end it is loaded anew. */
+/* While work in the background is under way, [data-renews] says how far it is; at its end the page is loaded anew. */
 (() => {
   const EVERY = 1500;
-  const region = document.getElementById("model-now");
+  const region = document.querySelector("[data-renews]");
   const busy = () => region.querySelector("[data-busy]")?.dataset.busy === "yes";
 
   function typing() {
