@@ -25,6 +25,7 @@ DEFAULTS = ("WORKER_PROCESSES", "MAIL_CONNECTIONS", "API_RATE", "EVENT_REQUESTS_
 
 UNFINISHED = """
 SELECT EXISTS (SELECT FROM contacts_change WHERE due_at IS NOT NULL)
+    OR EXISTS (SELECT FROM ops_job WHERE due_at <= now())
     OR EXISTS (SELECT FROM automation_enrollment WHERE due_at <= now())
     OR EXISTS (SELECT FROM campaigns_message WHERE due_at <= now())
     OR EXISTS (SELECT FROM campaigns_message WHERE lease_until IS NOT NULL)

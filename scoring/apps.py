@@ -25,6 +25,7 @@ class ScoringConfig(AppConfig):
         jobs.register(previewing.KIND, "Preview of changes to scores", previewing.step)
         work.register(work.Queue("scores", "Scores that fade", fading.is_due, fading.look))
         work.SWEEPS.register("score flow", flow.compact)
+        post_migrate.connect(keep_statements, sender=self)
         post_migrate.connect(install_starters, sender=self)
         self._where_contacts_are_seen()
 
@@ -33,6 +34,13 @@ class ScoringConfig(AppConfig):
 
         for place in (contact_list, contact_panel, export_columns):
             place.register()
+
+
+def keep_statements(**_):
+    """After every migrate: the statement of each batch, planned once a connection."""
+    from scoring import settling
+
+    settling.STATEMENT.keep()
 
 
 def install_starters(using, **_):

@@ -1,7 +1,6 @@
 """The ledger of behaviour: events become contributions of the rules that they fit; the latest ones of a rule count."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ from django.db import connection, models
 from scoring.models import ScoreRule
 from segments import happened
 from segments.leaves import SUBJECTS, Scope
-from segments.sql import Sql, array
+from segments.sql import Sql
 from segments.timeframes import Window
 
 Pairs = set[tuple[int, int]]
@@ -33,9 +32,9 @@ WITH earned AS (
     FROM ({sources}) AS h (rule_id, contact_id, event_id, at) JOIN scoring_scorerule r ON r.id = h.rule_id
     ORDER BY h.event_id, h.rule_id
     ON CONFLICT (rule_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
-    RETURNING model_id, contact_id, rule_id
+    RETURNING model_id, contact_id
 )
-SELECT DISTINCT model_id, contact_id, rule_id FROM earned
+SELECT DISTINCT model_id, contact_id FROM earned
 """
 # Those that any event of their type fits are known without asking.
 _KNOWN = """
@@ -45,23 +44,9 @@ _FITTING_TOGETHER = """
 SELECT unnest(f.rules), f.contact_id, f.event_id, f.at FROM ({rows}) AS f (rules, contact_id, event_id, at)"""
 _FITTING = "SELECT {rule}::bigint, f.contact_id, f.event_id, f.at FROM ({rows}) AS f (contact_id, event_id, at)"
 
-# Not `LIMIT … for each`: of most people no more is read than that there are no more.
-_END = """
-UPDATE scoring_scorechange c SET ended_at = %s, ended_because = 'newer'
-WHERE c.id = ANY(ARRAY(
-    SELECT extra.id FROM unnest(%s::bigint[], %s::bigint[]) AS t (rule_id, contact_id)
-    JOIN scoring_scorerule r ON r.id = t.rule_id
-    CROSS JOIN LATERAL (
-        SELECT id FROM scoring_scorechange l
-        WHERE l.contact_id = t.contact_id AND l.rule_id = t.rule_id AND l.ended_at IS NULL
-        ORDER BY l.at DESC, l.id DESC OFFSET r.at_most
-    ) AS extra
-))
-"""
 
-
-def earn(rules: Iterable[ScoreRule], events: Sequence, now: datetime) -> Pairs:
-    """Write what these events earn by these behavioural rules; (model, contact) of those concerned. Two queries."""
+def earn(rules: Iterable[ScoreRule], events: Sequence) -> Pairs:
+    """Write what these events earn by these behavioural rules; (model, contact) of those concerned. One query."""
     by_type: dict[str, list] = {}
     for event in events:
         by_type.setdefault(event.type, []).append(event)
@@ -76,24 +61,15 @@ def earn(rules: Iterable[ScoreRule], events: Sequence, now: datetime) -> Pairs:
         sources.append((_KNOWN, [msgspec.json.encode(known).decode()]))
     if not sources:
         return set()
-    earned = insert(sources)
-    keep_latest([(rule, contact) for _, contact, rule in earned], now)
-    return {(model, contact) for model, contact, _ in earned}
+    return insert(sources)
 
 
-def insert(sources: Sequence[Source]) -> list[tuple[int, int, int]]:
-    """Write contributions from SELECTs of (rule, contact, event, at); (model, contact, rule) of the new ones."""
+def insert(sources: Sequence[Source]) -> Pairs:
+    """Write contributions from SELECTs of (rule, contact, event, at); (model, contact) of those who got new ones."""
     sql = " UNION ALL ".join(sql for sql, _ in sources)
     with connection.cursor() as cursor:
         cursor.execute(_EARN.format(sources=sql), [value for _, values in sources for value in values])
-        return cursor.fetchall()
-
-
-def keep_latest(pairs: Collection[tuple[int, int]], now: datetime) -> None:
-    """Of these rules and contacts, no more contributions count than the rule lets."""
-    if pairs:
-        with connection.cursor() as cursor:
-            cursor.execute(_END, [now, array(rule for rule, _ in pairs), array(contact for _, contact in pairs)])
+        return set(cursor.fetchall())
 
 
 def _takes_all(rule: ScoreRule) -> bool:

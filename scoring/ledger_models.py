@@ -100,8 +100,12 @@ class ScoreChange(models.Model):
             ),
         ]  # fmt: skip
         indexes = [
-            # scoring.settling: what a contact's score is made of; scoring.ledger: the latest of a rule
-            models.Index(fields=["contact", "rule", "at"], condition=Q(ended_at=None), name="score_change_live"),
+            # scoring.settling: what a contact’s score is made of, the latest of each rule first
+            models.Index(
+                fields=["contact", "model", "rule", "-at"],
+                condition=Q(ended_at=None),
+                name="score_change_live",
+            ),
             # contact page: what counted once
             models.Index(fields=["contact", "-at"], condition=Q(ended_at__isnull=False), name="score_change_ended"),
         ]

@@ -49,9 +49,11 @@ valued AS (
         ELSE points * power(0.5, least(age / half_life, {halvings})) END AS worth
     FROM (
         SELECT *, least(greatest(date_part('epoch', moment - at), 0), 1e11) AS age FROM entry e
-        WHERE NOT EXISTS (SELECT FROM passed p WHERE p.id = e.id AND p.moment = e.moment)
-    ) AS counted
+        WHERE NOT EXISTS (SELECT FROM passed p WHERE p.id = e.id AND p.moment = e.moment) {once}
+    ) AS counted {once}
 )"""
+# Else what a contribution is worth would be worked out anew wherever it stands in a sum.
+ONCE = "OFFSET 0"
 
 _SUMS = """
 of_rule AS (
@@ -62,7 +64,7 @@ of_group AS (
     FROM (
         SELECT o.*, coalesce(r.part, 'engagement') AS part, coalesce(r.group_name, '') AS group_name, r.group_cap,
             CASE WHEN r.cap < abs(o.worth) THEN r.cap / abs(o.worth) ELSE 1 END AS share{freed}
-        FROM of_rule o LEFT JOIN rules r USING (rule_key)
+        FROM of_rule o LEFT JOIN rules r USING (rule_key) {once}
     ) AS capped GROUP BY {keys}, part, group_name
 ),
 parts AS (
@@ -121,7 +123,7 @@ def parts(keys: str = "model_id, contact_id", motion: bool = False, everybody: s
         sums.append("min(next_expiry) AS next_expiry")
     summed = _SUMS.format(
         keys=keys, motion_of_rule=of_rule, motion_of_group=of_group, motion=moving, others=others, freed=freed,
-        sums=", ".join(sums),
+        once=ONCE, sums=", ".join(sums),
     )  # fmt: skip
     return f"{valued(keys)},\n{summed}"
 
@@ -129,7 +131,7 @@ def parts(keys: str = "model_id, contact_id", motion: bool = False, everybody: s
 def valued(keys: str = "model_id, contact_id") -> str:
     """The named queries from `rules` and `ledger` to `valued`: what each contribution that counts is worth alone."""
     l_keys = ", ".join(f"l.{key.strip()}" for key in keys.split(",") if key.strip() != "moment")
-    return _COUNTED.format(keys=keys, l_keys=l_keys, halvings=_HALVINGS)
+    return _COUNTED.format(keys=keys, l_keys=l_keys, halvings=_HALVINGS, once=ONCE)
 
 
 def total(fit: str, engagement: str, model: str = "m") -> str:

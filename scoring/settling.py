@@ -1,15 +1,15 @@
 """Settling: what the ledger of some contacts comes to is worked out and written, with what follows from it.
 
-One statement, whatever the number of contacts and models. Whoever settles holds the contacts' lanes
+One statement, whatever the number of contacts and models. It also ends the contributions in whose place newer ones of
+their rule are: it has to read them all anyway. Whoever settles holds the contacts' lanes
 (segments.membership.hold), so that the later of two answers about a contact is written last.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db import connection
-
+from lib.kept_statement import KeptStatement
 from scoring import points
 from scoring.models import cell_of
 from segments.sql import array
@@ -72,17 +72,24 @@ def _next(value: str, levels: str) -> str:
 
 _SETTLE = f"""
 WITH asked AS MATERIALIZED (
-    SELECT DISTINCT model_id, contact_id FROM unnest(%(models)s::bigint[], %(contacts)s::bigint[])
-        AS asked (model_id, contact_id)
+    SELECT DISTINCT model_id, contact_id FROM unnest(%(models)s, %(contacts)s) AS asked (model_id, contact_id)
 ),
-rules AS MATERIALIZED ({points.RULES} AND model_id = ANY(%(every)s::bigint[])),
--- Each contact's own rows, by the index, whatever the statistics say.
-ledger AS (
-    SELECT {points.contributions("%(now)s::timestamptz")} FROM asked a CROSS JOIN LATERAL (
-        SELECT * FROM scoring_scorechange c
-        WHERE c.contact_id = a.contact_id AND c.ended_at IS NULL AND c.model_id = a.model_id OFFSET 0
-    ) AS c
+rules AS MATERIALIZED ({points.RULES} AND model_id IN (SELECT model_id FROM asked)),
+-- Each contact's own rows, by the index, whatever the statistics say; of a rule, the latest count.
+found AS MATERIALIZED (
+    SELECT {points.contributions("%(now)s")}, c.place, c.nth > r.at_most AS displaced
+    FROM asked a CROSS JOIN LATERAL (
+        SELECT *, ctid AS place, row_number() OVER (PARTITION BY rule_id ORDER BY at DESC, event_id DESC) AS nth
+        FROM scoring_scorechange c
+        WHERE c.contact_id = a.contact_id AND c.ended_at IS NULL AND c.model_id = a.model_id
+    ) AS c LEFT JOIN scoring_scorerule r ON r.id = c.rule_id AND c.event_id IS NOT NULL
 ),
+displaced AS (
+    -- Not `ended_at IS NULL`: a plan made while the ledger is short would walk through its partial index for ever.
+    UPDATE scoring_scorechange SET ended_at = %(now)s, ended_because = 'newer'
+    WHERE ctid = ANY(ARRAY(SELECT place FROM found WHERE displaced)) AND ended_because || '' = ''
+),
+ledger AS (SELECT * FROM found WHERE displaced IS NOT TRUE),
 {points.parts(motion=True, everybody="asked")},
 summed AS (
     SELECT p.model_id, p.contact_id, p.earned, {points.tidy("p.fit")} AS fit,
@@ -101,7 +108,7 @@ summed AS (
     FROM parts p JOIN scoring_scoremodel m ON m.id = p.model_id
     LEFT JOIN LATERAL (
         SELECT * FROM scoring_score s WHERE s.model_id = p.model_id AND s.contact_id = p.contact_id LIMIT 1
-    ) AS s ON true
+    ) AS s ON true {points.ONCE}
 ),
 placed AS (
     SELECT *, {_place("points", "band_from", "held_band")} AS band,
@@ -109,7 +116,7 @@ placed AS (
         {_place("engagement", "engagement_from", "held_engagement")} AS engagement_grade,
         width_bucket(points, stage_from) AS reached,
         CASE WHEN was_points IS NULL OR %(restaged)s THEN 0 ELSE width_bucket(was_points, stage_from) END AS had_reached
-    FROM summed
+    FROM summed {points.ONCE}
 ),
 bounded AS (
     SELECT *, CASE WHEN reached > had_reached THEN greatest(was_stage, reached) ELSE was_stage END::smallint AS stage,
@@ -124,10 +131,10 @@ bounded AS (
         greatest(engagement_from[engagement_grade] - margin,
             engagement_levels[width_bucket(engagement, engagement_levels)]) AS engagement_below,
         least(engagement_from[engagement_grade + 1], {_next("engagement", "engagement_levels")}) AS engagement_above
-    FROM placed
+    FROM placed {points.ONCE}
 ),
 awaited AS (
-    SELECT *, {_due()} AS seconds FROM bounded WHERE known OR earned OR %(all)s
+    SELECT *, {_due()} AS seconds FROM bounded WHERE known OR earned OR %(every)s {points.ONCE}
 ),
 settled AS MATERIALIZED (
     SELECT *, CASE WHEN is_active AND seconds IS NOT NULL
@@ -156,11 +163,13 @@ flow AS (
         UNION ALL SELECT model_id, was_band, -1 FROM settled WHERE known AND band <> was_band
     ) AS moves GROUP BY model_id, band HAVING sum(net) <> 0
 )
-SELECT model_id, contact_id, points, fit, engagement, band, was_band, stage, was_stage, fit_grade, engagement_grade,
-    crossings + (band <> was_band)::int,
+SELECT model_id, contact_id, points, fit, engagement, band::bigint, was_band::bigint, stage::bigint, was_stage::bigint,
+    fit_grade::bigint, engagement_grade::bigint, (crossings + (band <> was_band)::int)::bigint,
     points IS DISTINCT FROM was_points OR fit IS DISTINCT FROM was_fit OR engagement IS DISTINCT FROM was_engagement
 FROM settled ORDER BY model_id, contact_id
 """
+
+_SQL_TYPES = {int: "bigint", float: "double precision", bool: "boolean"}
 
 
 class Settled(NamedTuple):
@@ -185,6 +194,20 @@ class Settled(NamedTuple):
         return cell_of(self.fit_grade, self.engagement_grade)
 
 
+STATEMENT = KeptStatement(
+    "scoring_settle",
+    _SETTLE,
+    parameters={
+        "models": "bigint[]", "contacts": "bigint[]", "now": "timestamptz", "fresh": "boolean", "restaged": "boolean",
+        "every": "boolean",
+    },
+    columns={name: _SQL_TYPES[kind] for name, kind in Settled.__annotations__.items()},
+    # A batch is more than the planner guesses, and the tables grow after it has; where only a loop will do, one is
+    # taken all the same.
+    planning=("enable_nestloop = off", "enable_mergejoin = off", "enable_seqscan = off"),
+)  # fmt: skip
+
+
 def settle(
     asked: Mapping[int, Collection[int]],
     now: datetime,
@@ -201,15 +224,12 @@ def settle(
     pairs = [(model, contact) for model, contacts in asked.items() for contact in contacts]
     if not pairs:
         return []
-    values: dict[str, Any] = {
-        "models": array(model for model, _ in pairs),
-        "contacts": array(contact for _, contact in pairs),
-        "every": array(asked),
-        "now": now,
-        "fresh": fresh,
-        "restaged": restaged,
-        "all": every,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, values)
-        return [Settled(*row) for row in cursor.fetchall()]
+    rows = STATEMENT.run(
+        models=array(model for model, _ in pairs),
+        contacts=array(contact for _, contact in pairs),
+        now=now,
+        fresh=fresh,
+        restaged=restaged,
+        every=every,
+    )
+    return [Settled(*row) for row in rows]

@@ -16,7 +16,7 @@ def follow(batch) -> None:
     rules = list(ScoreRule.objects.in_force().select_related("model"))
     if not rules:
         return
-    earned = ledger.earn([rule for rule in rules if rule.kind == BEHAVIOURAL], batch.events, batch.now)
+    earned = ledger.earn([rule for rule in rules if rule.kind == BEHAVIOURAL], batch.events)
     asked = _asked([rule for rule in rules if rule.kind != BEHAVIOURAL], batch)
     touched = earned | fit.judge(asked, batch.now)
     if not touched:

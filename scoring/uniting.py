@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import connection
 
-from scoring import ledger
 from scoring.models import ScoreModel
 from scoring.stage import settle_apart
 from segments import membership
@@ -19,7 +18,6 @@ WHERE contact_id = %(loser)s AND event_id IS NULL AND rule_id IS NOT NULL AND en
 _MOVE = """
 UPDATE scoring_scorechange SET contact_id = %(winner)s
 WHERE contact_id = %(loser)s AND (ended_at IS NULL OR ended_at IS NOT NULL)
-RETURNING rule_id
 """
 _GONE = """
 WITH gone AS (DELETE FROM scoring_score WHERE contact_id = %(loser)s RETURNING model_id, band, stage),
@@ -39,9 +37,6 @@ def unite(winner_id: int, loser_id: int, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_END, values)
         cursor.execute(_MOVE, values)
-        rules = {rule for (rule,) in cursor.fetchall() if rule}
-    if rules:
-        ledger.keep_latest([(rule, winner_id) for rule in rules], now)
     models = ScoreModel.objects.active().values_list("pk", flat=True)
     occasion = Occasion(now, Cause.MERGED)
     settle_apart({(model, winner_id) for model in models}, occasion)

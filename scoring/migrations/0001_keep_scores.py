@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='scorechange',
-            index=models.Index(condition=models.Q(('ended_at', None)), fields=['contact', 'rule', 'at'], name='score_change_live'),
+            index=models.Index(condition=models.Q(('ended_at', None)), fields=['contact', 'model', 'rule', '-at'], name='score_change_live'),
         ),
         migrations.AddIndex(
             model_name='scorechange',
