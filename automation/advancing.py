@@ -23,6 +23,7 @@ from segments import conditions
 
 BATCH = 500
 MAX_STEPS_TAKEN = 10_000
+MAX_JUMPS = 100  # back to the same step
 ROUNDS = 50
 # No step asks for these, and they are read of thousands of rows a second.
 UNREAD = ["message__data", "message__links", "message__address__digest", "message__address__created_at"]
@@ -86,7 +87,11 @@ def _share_locked(campaign_id: int) -> Campaign | None:
 def park(enrollment: Enrollment, fault: Exception, now: datetime) -> None:
     """Out of the way until a person releases it; the others go on."""
     Enrollment.objects.filter(pk=enrollment.pk).update(
-        state=Enrollment.State.PARKED, due_at=None, reason="fault", explanation=f"{type(fault).__name__}: {fault}"[:400]
+        state=Enrollment.State.PARKED,
+        due_at=None,
+        listens=False,
+        reason="fault",
+        explanation=f"{type(fault).__name__}: {fault}"[:400],
     )
 
 
@@ -169,7 +174,8 @@ class Round:
 
     def _within_limits(self, visit: Visit, outcome: Outcome) -> Outcome:
         visit.enrollment.steps_taken += 1
-        if visit.enrollment.steps_taken > MAX_STEPS_TAKEN and not isinstance(outcome, Wait):
+        again = visit.occurrence > MAX_JUMPS or visit.enrollment.steps_taken > MAX_STEPS_TAKEN
+        if again and not isinstance(outcome, Wait):
             return Exit("It took too many steps: the campaign goes in circles.", "too_many_steps")
         return outcome
 

@@ -102,7 +102,7 @@ def leave(enrollment_ids: Sequence[int], reason: str, explanation: str, now: dat
     _cancel_messages(ids, explanation, now)
     Visit.objects.filter(enrollment_id__in=ids, left_at=None).update(left_at=now, arm="exit", explanation=explanation)
     return Enrollment.objects.filter(pk__in=ids).update(
-        state=Enrollment.State.EXITED, due_at=None, left_at=now, reason=reason, explanation=explanation
+        state=Enrollment.State.EXITED, due_at=None, listens=False, left_at=now, reason=reason, explanation=explanation
     )
 
 

@@ -51,6 +51,9 @@ class Enrollment(models.Model):
     event_id = models.UUIDField(null=True)
     event_at = models.DateTimeField(null=True, help_text="When the entry event happened.")
     hops = models.PositiveSmallIntegerField(default=0)
+    listens = models.BooleanField(
+        default=False, db_default=False, help_text="What it waits for may happen before it is due."
+    )
     steps_taken = models.PositiveIntegerField(default=0, help_text="Guards against loops without end.")
     entered_at = models.DateTimeField(default=clock.now)
     left_at = models.DateTimeField(null=True)
@@ -81,6 +84,8 @@ class Enrollment(models.Model):
             models.Index(fields=["id"], condition=Q(state="parked"), name="enrollment_parked"),
             # contact page: what she is in
             models.Index(fields=["contact", "-entered_at"], name="enrollment_contact"),
+            # automation.watching: who waits for what these contacts may have done
+            models.Index(fields=["contact"], condition=Q(listens=True), name="enrollment_listens"),
             # campaign page: who waits in which step
             models.Index(fields=["campaign", "step_uid"], condition=Q(left_at__isnull=True), name="enrollment_inside"),
         ]

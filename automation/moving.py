@@ -9,15 +9,16 @@ from django.db import connection
 
 from automation.models import Enrollment, Visit
 from campaigns.document import Document, StepDoc
-from campaigns.step_kinds import Done, Exit, Outcome, Wait
+from campaigns.step_kinds import STEP_KINDS, Done, Exit, Outcome, Wait
 from segments import conditions
 
 UPDATE_ENROLLMENTS = """
 UPDATE automation_enrollment AS e SET state = n.state, step_uid = n.step_uid, due_at = n.due_at,
     scheduled_at = n.scheduled_at, left_at = n.left_at, reason = n.reason, explanation = n.explanation,
-    steps_taken = n.steps_taken
+    steps_taken = n.steps_taken, listens = n.listens
 FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, state text, step_uid text, due_at timestamptz,
-    scheduled_at timestamptz, left_at timestamptz, reason text, explanation text, steps_taken int)
+    scheduled_at timestamptz, left_at timestamptz, reason text, explanation text, steps_taken int,
+    listens boolean)
 WHERE e.id = n.id
 """
 
@@ -70,6 +71,7 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
             "reason",
             "explanation",
             "steps_taken",
+            "listens",
         )
         for move in moves
     ]
@@ -92,7 +94,9 @@ def _apply(move: Move, document: Document, now: datetime) -> None:
     if isinstance(outcome, Wait):
         enrollment.state = Enrollment.State.ACTIVE if outcome.until else Enrollment.State.HELD
         enrollment.due_at = enrollment.scheduled_at = outcome.until
+        enrollment.listens = outcome.listens
         return
+    enrollment.listens = False
     if visit:
         visit.left_at, visit.arm = now, "exit" if isinstance(outcome, Exit) else outcome.arm
     if isinstance(outcome, Exit):
@@ -103,13 +107,20 @@ def _apply(move: Move, document: Document, now: datetime) -> None:
 
 def _follow(enrollment: Enrollment, outcome: Done, document: Document, now: datetime) -> None:
     step = document.step(enrollment.step_uid)
-    arms = step.next if step else {}
-    target = arms[outcome.arm] if outcome.arm in arms else arms.get("done")
+    target = way_on(step, outcome.arm) if step else None
     if target is None:
         _leave(enrollment, Enrollment.State.FINISHED, "", "They reached the end.", now)
     else:
         # `scheduled_at` stays what it was: a mail's lateness counts from when it should have gone out.
         enrollment.state, enrollment.step_uid = Enrollment.State.ACTIVE, target
+
+
+def way_on(step: StepDoc, arm: str) -> str | None:
+    """Where an arm leads; one that leads nowhere of its own takes the usual way."""
+    if arm in step.next:
+        return step.next[arm]
+    usual = STEP_KINDS[step.kind].arms(step.config)[-1].key
+    return step.next.get("done", step.next.get(usual))
 
 
 def _leave(enrollment: Enrollment, state: str, reason: str, explanation: str, now: datetime) -> None:

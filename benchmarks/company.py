@@ -6,7 +6,8 @@ from pathlib import Path
 from benchmarks.load import BLAST, JOURNEY, KILLED, REPEATED, SINGLE
 from campaigns import lifecycle
 from campaigns.compiling import compile_email
-from campaigns.document import Document, Row, Trigger, from_rows
+from campaigns.document import Document, Trigger
+from campaigns.linear import Row, from_rows
 from campaigns.models import EmailTemplate
 from lib import clock
 from ops.models import SiteSettings

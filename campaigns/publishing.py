@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns import doors
+from campaigns.checking import problems
 from campaigns.compiling import check_marketing
-from campaigns.document import Document, NotADocument, parse, problems, to_json
+from campaigns.document import Document, NotADocument, parse, to_json
 from campaigns.models import Campaign, Edge, EmailTemplate, Reference, Step, Version
 from campaigns.step_kinds import STEP_KINDS
 from ops import audit

@@ -8,14 +8,17 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import VERTICAL
+from msgspec.structs import replace
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from campaigns import document as documents
-from campaigns.document import Document, Problem, Reentry, Row, Trigger
+from campaigns import linear
+from campaigns.checking import Problem
+from campaigns.document import Document, Reentry, Trigger
+from campaigns.linear import Row
 from campaigns.models import Campaign
 from campaigns.sequence_offers import UNIT_CHOICES, offered, trigger_choices, whole_number
 from campaigns.step_cards import StepForm
@@ -129,10 +132,11 @@ class SequenceForm(forms.Form):
             self.add_error("reentry_amount", "Say once per how long: a number of 1 or more.")
         return cleaned
 
-    def document(self, rows: list[Row]) -> Document:
-        """The document that was typed; only for a valid form."""
+    def document(self, rows: list[Row], base: Document | None = None) -> Document:
+        """The document that was typed, on top of what the form does not show; only for a valid form."""
         typed = self.cleaned_data
-        return Document(
+        return replace(
+            base or Document(),
             name=typed["name"],
             type=typed["type"],
             objective=typed["objective"],
@@ -143,7 +147,7 @@ class SequenceForm(forms.Form):
             entry_key=typed["entry_key"],
             on_repeat=typed["on_repeat"],
             holdout=typed["holdout"],
-            steps=documents.from_rows(rows),
+            steps=linear.from_rows(rows),
         )
 
     @classmethod

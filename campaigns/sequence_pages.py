@@ -6,9 +6,10 @@ from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 
+from campaigns import checking, lifecycle, linear, numbers
 from campaigns import document as documents
-from campaigns import lifecycle, numbers
-from campaigns.document import Document, Row
+from campaigns.document import Document
+from campaigns.linear import Row
 from campaigns.models import Campaign
 from campaigns.numbers import Numbers
 from campaigns.pages import found, number, page, tell
@@ -49,17 +50,21 @@ def change_page(model_admin, request, object_id):
 
 def _as_cards(document: Document) -> list[Row] | None:
     """The rows of the form; None where the form would lose a part of the document."""
-    return documents.rows(document) if len(document.triggers) <= 1 else None
+    plain = len(document.triggers) <= 1 and all(trigger.kind == "event" for trigger in document.triggers)
+    return linear.rows(document) if plain else None
 
 
-def typed_document(form: SequenceForm, cards) -> Document | None:
-    """The document that was typed; None where something is wrong, and then the forms say what and where."""
+def typed_document(form: SequenceForm, cards, base: Document | None = None) -> Document | None:
+    """The document that was typed, on top of what the form does not show.
+
+    None where something is wrong, and then the forms say what and where.
+    """
     valid = form.is_valid()
     if not cards.is_valid() or not valid:
         return None
     ordered = cards.in_order()
-    document = form.document([card.row for card in ordered])
-    wrong = documents.problems(document)
+    document = form.document([card.row for card in ordered], base)
+    wrong = checking.problems(document)
     show_problems(wrong, form, ordered)
     return None if wrong else document
 
@@ -67,7 +72,7 @@ def typed_document(form: SequenceForm, cards) -> Document | None:
 def _save(model_admin, request, campaign):
     form = SequenceForm(request.POST)
     cards = _cards(form, request.POST)
-    document = typed_document(form, cards)
+    document = typed_document(form, cards, readable(campaign) if campaign else None)
     if document is None:
         return _form_page(model_admin, request, campaign, form, cards)
     if campaign is None:

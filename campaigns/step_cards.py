@@ -8,7 +8,8 @@ from django.utils.functional import cached_property
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from campaigns import document as documents
-from campaigns.document import Row, new_uid
+from campaigns.document import new_uid
+from campaigns.linear import Row
 from campaigns.models import DEFAULT_LATENESS_HOURS
 from campaigns.score_cards import ScoreFields, initial_score
 from campaigns.sequence_offers import UNIT_CHOICES, Offered, whole_number

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, ClassVar
 
+from campaigns.config_form import ConfigForm
+from campaigns.document import Watch
 from lib.registry import Registry
 
 
@@ -19,12 +21,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Wait:
-    """Ask again at `until`; None: somebody else will wake the enrollment."""
+    """Ask again at `until`; None: somebody else will wake the enrollment.
+
+    `listens`: what the step `watches` may wake it before, and then stands in the visit's facts as `woken`.
+    """
 
     explanation: str
     until: datetime | None
     facts: dict | None = None
-    message: Any = None
+    listens: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,26 @@ class Exit:
 Outcome = Done | Wait | Exit
 
 
+@dataclass(frozen=True)
+class Arm:
+    """A way out of a step, as the canvas draws it; no label: the only one."""
+
+    key: str
+    label: str = ""
+
+
+DONE = Arm("done")
+
+
 class StepKind:
     """One kind of step: a class, a line in `AppConfig.ready()`, a test file of the same name."""
 
     key: ClassVar[str]
     label: ClassVar[str]
     icon: ClassVar[str]
+    group: ClassVar[str] = "Flow"  # under which heading it is offered
+    help: ClassVar[str] = ""  # what it is for, in a sentence
+    form: ClassVar[type[ConfigForm] | None] = None  # None: nothing to set
 
     def problems(self, config: dict) -> list[str]:
         """What is wrong with the configuration, in sentences."""
@@ -57,6 +76,23 @@ class StepKind:
     def describe(self, config: dict) -> str:
         """The step in words: “wait 2 days”."""
         return self.label.lower()
+
+    def arms(self, config: dict) -> list[Arm]:
+        """The ways out that the configuration has, in the order in which they are drawn; the last is the way on for
+        those who skip the step."""
+        return [DONE]
+
+    def trees(self, config: dict) -> list[Any]:
+        """The conditions in the configuration, asked of the enrollment."""
+        return []
+
+    def watches(self, config: dict) -> list[Watch]:
+        """What may wake those who stand here and listen; a watch is named by the arm that it opens."""
+        return []
+
+    def example(self, config: dict, now: datetime, zone: tzinfo) -> str:
+        """What it means for somebody who gets here now, such as “until Tue 24 Nov, 14:00”; empty: nothing to add."""
+        return ""
 
     def run(self, visits: Sequence, now: datetime) -> list[Outcome]:
         """An outcome for each visit, in order; an exception is a failure. The number of queries must not grow."""

@@ -10,8 +10,8 @@ from django.http import HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from campaigns import checking, lifecycle, publishing
 from campaigns import document as documents
-from campaigns import lifecycle, publishing
 from campaigns.document import NotADocument
 from campaigns.models import Campaign
 from campaigns.pages import found, page, tell
@@ -188,7 +188,7 @@ def _obstacles(campaign: Campaign, verb: Verb) -> list[str]:
         document = documents.parse(campaign.draft)
     except NotADocument as fault:
         return [str(fault)]
-    wrong = [problem.sentence for problem in documents.problems(document)]
+    wrong = [problem.sentence for problem in checking.problems(document)]
     return [
         *wrong,
         *publishing.missing_on_site(document),

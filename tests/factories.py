@@ -13,7 +13,8 @@ from django.contrib.auth import get_user_model
 
 from campaigns import lifecycle, queueing
 from campaigns.compiling import DEFAULT_FOOTER_HTML, compile_email
-from campaigns.document import Document, Row, Trigger, from_rows
+from campaigns.document import Document, Trigger
+from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign, EmailTemplate, Message
 from contacts.addresses import address_ids, normalise
 from contacts.models import Contact, Topic

@@ -7,7 +7,8 @@ from django.db import transaction
 
 from campaigns import lifecycle
 from campaigns.compiling import DEFAULT_FOOTER_HTML, compile_email
-from campaigns.document import Document, Row, Trigger, from_rows
+from campaigns.document import Document, Trigger
+from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign, EmailTemplate
 from campaigns.starters.welcome import MAILS, StarterMail
 

@@ -7,7 +7,8 @@ from django.db import transaction
 
 from campaigns import lifecycle, starters
 from campaigns.compiling import compile_email
-from campaigns.document import Document, Reentry, Row, Trigger, from_rows
+from campaigns.document import Document, Reentry, Trigger
+from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign, EmailTemplate
 from campaigns.starters.install import html_of
 from campaigns.starters.welcome import StarterMail

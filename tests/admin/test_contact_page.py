@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from automation.models import Enrollment, Refusal, Visit
-from campaigns.document import Row
+from campaigns.linear import Row
 from contacts import consent, panels
 from contacts.models import Company, CompanyMember, Contact, Suppression, Topic
 from events.models import EventTypeRow

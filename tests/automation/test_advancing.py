@@ -8,7 +8,7 @@ from automation import engine as verbs
 from automation.advancing import advance
 from automation.models import Enrollment, Visit
 from campaigns import lifecycle, publishing, sending
-from campaigns.document import Row, from_rows
+from campaigns.linear import Row, from_rows
 from campaigns.models import Message
 from campaigns.step_kinds import STEP_KINDS
 from contacts.models import Contact
@@ -201,7 +201,7 @@ def test_publishing_keeps_due_times_and_people_follow_the_new_version(inbox, tra
 
 
 def lifecycle_rows(campaign):
-    from campaigns.document import rows
+    from campaigns.linear import rows
 
     return rows(lifecycle.parse(campaign.draft))
 

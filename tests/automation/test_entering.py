@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from automation.models import Assignment, Enrollment, Refusal
 from campaigns import lifecycle
-from campaigns.document import Reentry, Row
+from campaigns.document import Reentry
+from campaigns.linear import Row
 from events.models import EventTypeRow
 from ops.work import QUEUES
 from tests.factories import NOW, CampaignFactory, TemplateFactory

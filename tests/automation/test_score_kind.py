@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from automation.advancing import advance
 from automation.kinds.score import ScoreKind
 from automation.models import Enrollment, Visit
-from campaigns.document import Row, Trigger
+from campaigns.document import Trigger
+from campaigns.linear import Row
 from campaigns.models import Reference
 from contacts.merging import LANE_LOCK
 from contacts.models import LANES, Contact

@@ -9,7 +9,7 @@ from django.db import connections
 
 from automation.advancing import advance
 from automation.models import Enrollment
-from campaigns.document import Row
+from campaigns.linear import Row
 from contacts.models import Change
 from events import pipeline, recording
 from events.items import Item

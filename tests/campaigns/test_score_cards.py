@@ -3,7 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from campaigns.document import Row, parse, rows
+from campaigns.document import parse
+from campaigns.linear import Row, rows
 from campaigns.models import Campaign
 from scoring.document import Stage
 from scoring.models import ScoreModel

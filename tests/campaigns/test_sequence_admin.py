@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from campaigns import lifecycle
-from campaigns.document import Row, parse, rows
+from campaigns.document import parse
+from campaigns.linear import Row, rows
 from campaigns.models import Campaign
 from tests.campaigns.typing_in import browser, card, person, typed
 from tests.factories import NOW, CampaignFactory, ContactFactory, TemplateFactory, site

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from campaigns import lifecycle
-from campaigns.document import Row
+from campaigns.linear import Row
 from campaigns.models import EmailTemplate, Message
 from campaigns.pages import SANDBOX
 from tests.campaigns.typing_in import browser, person

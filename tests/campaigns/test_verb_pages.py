@@ -5,7 +5,8 @@ from django.urls import reverse
 
 from automation.models import Enrollment
 from campaigns import lifecycle
-from campaigns.document import Row, from_rows, parse
+from campaigns.document import parse
+from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign
 from tests.campaigns.typing_in import ROLES, browser, person
 from tests.factories import NOW, CampaignFactory, ContactFactory, TemplateFactory, site

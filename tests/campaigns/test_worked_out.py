@@ -6,7 +6,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns import previews, sending
-from campaigns.document import Row, Trigger
+from campaigns.document import Trigger
+from campaigns.linear import Row
 from campaigns.models import Message
 from scoring import adjusting, defining
 from scoring.adjusting import Deed

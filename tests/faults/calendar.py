@@ -6,7 +6,7 @@ from django.conf import settings
 
 from automation.models import Visit
 from campaigns import lifecycle
-from campaigns.document import Row
+from campaigns.linear import Row
 from events import recording
 from events.items import Item
 from tests import engine

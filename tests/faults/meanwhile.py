@@ -9,7 +9,8 @@ from django.db.migrations import AddField, Migration, RemoveField
 from django.db.migrations.loader import MigrationLoader
 
 from campaigns import lifecycle
-from campaigns.document import Row, from_rows, parse
+from campaigns.document import parse
+from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign, Message
 from campaigns.publishing import Refused, publish
 from contacts import merging

@@ -25,7 +25,8 @@ from hypothesis.stateful import (
 
 from campaigns import lifecycle, publishing
 from campaigns.claiming import claim
-from campaigns.document import Reentry, Row, from_rows, parse
+from campaigns.document import Reentry, parse
+from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign, Message
 from campaigns.sending import Batch
 from campaigns.transports import transport_from

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.document import Row
+from campaigns.linear import Row
 from campaigns.models import Campaign
 from tests import browsers
 from tests.browsers import CHROMIUM

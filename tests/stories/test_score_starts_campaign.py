@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from automation.models import Enrollment, Visit
-from campaigns.document import Row, Trigger
+from campaigns.document import Trigger
+from campaigns.linear import Row
 from contacts.models import Identity
 from events.models import Event
 from lib import clock

@@ -2,7 +2,8 @@
 
 import pytest
 
-from campaigns.document import Row, Trigger
+from campaigns.document import Trigger
+from campaigns.linear import Row
 from contacts.models import Identity
 from lib import clock
 from segments import defining

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from campaigns import lifecycle
-from campaigns.document import Row
+from campaigns.linear import Row
 from campaigns.models import Message
 from contacts.models import Address, ConsentRecord
 from events.models import Event

@@ -1,0 +1,86 @@
+"""What keeps a definition from being published, each thing at its place."""
+
+from dataclasses import dataclass
+
+from campaigns.document import MAX_STEPS, Document, StepDoc
+from campaigns.models import Campaign
+from campaigns.step_kinds import STEP_KINDS
+from events import types as event_types
+from segments import conditions
+
+MAX_NAME = 80
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where (`triggers[0].filter`, `steps[s1].config`), and a sentence."""
+
+    place: str
+    sentence: str
+
+
+def problems(document: Document) -> list[Problem]:
+    """Everything that keeps the document from being published, each at its place."""
+    return [*_about_itself(document), *_about_triggers(document), *_about_steps(document)]
+
+
+def _about_itself(document: Document) -> list[Problem]:
+    found = []
+    if not document.name.strip():
+        found.append(Problem("name", "Give the campaign a name."))
+    if document.type not in Campaign.Type.values:
+        found.append(Problem("type", f"“{document.type}” is no type of campaign; choose one of the list."))
+    if not 0 <= document.holdout <= 50:
+        found.append(Problem("holdout", "The holdout is a percentage from 0 to 50."))
+    if document.reentry.mode == "once_per" and document.reentry.amount < 1:
+        found.append(Problem("reentry", "Say once per how long: a number of 1 or more."))
+    found += [_within("audience", fault) for fault in conditions.validate(document.audience, "event")]
+    return found
+
+
+def _about_triggers(document: Document) -> list[Problem]:
+    if not document.triggers:
+        return [Problem("triggers", "Choose what lets people in.")]
+    found = []
+    for index, trigger in enumerate(document.triggers):
+        place = f"triggers[{index}]"
+        if not trigger.event:
+            found.append(Problem(f"{place}.event", "Choose the event that lets people in."))
+        elif trigger.event not in dict(event_types.choices()):
+            found.append(
+                Problem(f"{place}.event", f"There is no event type “{trigger.event}”; choose one of the list.")
+            )
+        faults = conditions.validate(trigger.filter, "event", trigger.event or None)
+        found += [_within(f"{place}.filter", fault) for fault in faults]
+    return found
+
+
+def _about_steps(document: Document) -> list[Problem]:
+    if not document.steps:
+        return [Problem("steps", "Add at least one step.")]
+    if len(document.steps) > MAX_STEPS:
+        return [Problem("steps", f"A campaign has at most {MAX_STEPS} steps; split it.")]
+    uids = [step.uid for step in document.steps]
+    found = [
+        Problem(f"steps[{uid}]", "Two steps have the same uid; remove one.") for uid in set(uids) if uids.count(uid) > 1
+    ]
+    for step in document.steps:
+        found += _about_step(step, set(uids))
+    return found
+
+
+def _about_step(step: StepDoc, uids: set[str]) -> list[Problem]:
+    place = f"steps[{step.uid}]"
+    kind = STEP_KINDS.get(step.kind)
+    if kind is None:
+        return [Problem(f"{place}.kind", f"There is no step kind “{step.kind}”.")]
+    found = [Problem(f"{place}.config", sentence) for sentence in kind.problems(step.config)]
+    if len(step.name) > MAX_NAME:
+        found.append(Problem(f"{place}.name", f"The step’s name is longer than {MAX_NAME} characters; shorten it."))
+    found += [_within(f"{place}.only_if", fault) for fault in conditions.validate(step.only_if, "enrollment")]
+    lost = [target for target in step.next.values() if target and target not in uids]
+    return found + [Problem(f"{place}.next", f"It leads to a step “{target}” that does not exist.") for target in lost]
+
+
+def _within(place: str, fault) -> Problem:
+    return Problem(f"{place}.{fault.path}" if fault.path else place, fault.sentence)
