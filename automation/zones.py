@@ -1,20 +1,36 @@
 """Times as the person who reads them expects: in the contact's time zone, else in the site's."""
 
 import zoneinfo
-from datetime import datetime
+from datetime import datetime, tzinfo
 
+from lib.words import in_plain_words
 from ops.models import SiteSettings
 
 
 def zone_of(name: str, site: SiteSettings) -> zoneinfo.ZoneInfo:
     """An invalid zone counts as missing."""
+    return _zone(name) or site.zone
+
+
+def flaw(name: str, site: SiteSettings) -> str:
+    """A sentence about a zone that is none, to be added to an explanation; empty where nothing is wrong."""
+    if not name or _zone(name):
+        return ""
+    return f" “{in_plain_words(name)[:60]}” is no time zone, so {site.timezone} was taken."
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo | None:
     try:
-        return zoneinfo.ZoneInfo(name) if name else site.zone
+        return zoneinfo.ZoneInfo(name) if name else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return site.zone
+        return None
 
 
 def in_zone(at: datetime, name: str, site: SiteSettings) -> str:
     """ "Tue 24 Nov 2026, 14:02 (Europe/Paris)"."""
-    zone = zone_of(name, site)
-    return f"{at.astimezone(zone):%a %-d %b %Y, %H:%M} ({zone.key})"
+    return spoken(at, zone_of(name, site))
+
+
+def spoken(at: datetime, zone: tzinfo) -> str:
+    """ "Tue 24 Nov 2026, 14:02 (Europe/Paris)"."""
+    return f"{at.astimezone(zone):%a %-d %b %Y, %H:%M} ({zone})"
