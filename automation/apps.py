@@ -11,13 +11,17 @@ class AutomationConfig(AppConfig):
         from automation.kinds.leave import LeaveKind
         from automation.kinds.score import ScoreKind
         from automation.kinds.wait import WaitKind
+        from automation.triggers.event import EventKind
         from campaigns import doors
         from campaigns.step_kinds import STEP_KINDS
+        from campaigns.trigger_kinds import TRIGGER_KINDS
         from contacts.merging import merge_steps
         from ops import work
 
         for kind in (EmailKind(), WaitKind(), ScoreKind(), LeaveKind()):
             STEP_KINDS.register(kind.key, kind)
+        for trigger in (EventKind(),):
+            TRIGGER_KINDS.register(trigger.key, trigger)
         doors.occupancy.register("enrollments", engine.occupancy)
         doors.on_published.register("follow", engine.follow)
         doors.on_resumed.register("spread", engine.spread_overdue)

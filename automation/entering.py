@@ -18,6 +18,7 @@ from automation.enrolling import Entry
 from automation.models import Assignment, Enrollment, Refusal
 from campaigns.document import Document, Trigger, parse
 from campaigns.models import Campaign
+from campaigns.trigger_kinds import kind_of, tree_of
 from events import types as event_types
 from events.models import Event
 from events.pipeline import Batch
@@ -97,7 +98,7 @@ def _matches(campaigns: list[Campaign], events: dict[Any, Event], now: datetime)
         _matching(campaign, trigger, events.values(), now)
         for campaign in campaigns
         for trigger in definition(campaign).triggers
-        if any(event.type == trigger.event for event in events.values())
+        if any(event.type == type_of(trigger) for event in events.values())
     ]
     rows = queries[0].union(*queries[1:]) if len(queries) > 1 else queries[0]
     by_id = {campaign.id: campaign for campaign in campaigns}
@@ -112,15 +113,15 @@ def _matches(campaigns: list[Campaign], events: dict[Any, Event], now: datetime)
 
 
 def _matching(campaign: Campaign, trigger: Trigger, events: Iterable[Event], now: datetime):
-    fitting = [event for event in events if event.type == trigger.event]
+    fitting = [event for event in events if event.type == type_of(trigger)]
     received = {event.received_at for event in fitting}
     document = definition(campaign)
     rows = Event.objects.order_by().filter(
         id__in=[event.id for event in fitting], received_at__range=(min(received), max(received))
     )
-    if trigger.filter:
+    if asked := tree_of(trigger):
         contacts = {event.contact_id for event in fitting}
-        rows = rows.filter(conditions.compiled(trigger.filter, "event", now, only=contacts))
+        rows = rows.filter(conditions.compiled(asked, "event", now, only=contacts))
     in_audience: Expression = Value(True, output_field=BooleanField())
     if document.audience:
         # Without `only`: inside CASE each row looks up its own contact.
@@ -129,6 +130,11 @@ def _matching(campaign: Campaign, trigger: Trigger, events: Iterable[Event], now
     return rows.annotate(
         found_campaign=Value(campaign.id), found_in_audience=in_audience, found_event=F("id")
     ).values_list("found_campaign", "found_event", "found_in_audience")
+
+
+def type_of(trigger: Trigger) -> str | None:
+    """The type of the events that let people in by this trigger."""
+    return kind_of(trigger).event_type(trigger)
 
 
 def definition(campaign: Campaign) -> Document:

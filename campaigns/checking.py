@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from campaigns.document import MAX_STEPS, Document, StepDoc
+from campaigns.document import MAX_STEPS, Document, StepDoc, Trigger
 from campaigns.models import Campaign
 from campaigns.step_kinds import STEP_KINDS
-from events import types as event_types
+from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
 from segments import conditions
 
 MAX_NAME = 80
@@ -34,25 +34,35 @@ def _about_itself(document: Document) -> list[Problem]:
         found.append(Problem("holdout", "The holdout is a percentage from 0 to 50."))
     if document.reentry.mode == "once_per" and document.reentry.amount < 1:
         found.append(Problem("reentry", "Say once per how long: a number of 1 or more."))
-    found += [_within("audience", fault) for fault in conditions.validate(document.audience, "event")]
+    asked = "event" if all(_by_event(trigger) for trigger in document.triggers) else "contact"
+    found += [_within("audience", fault) for fault in conditions.validate(document.audience, asked)]
     return found
 
 
 def _about_triggers(document: Document) -> list[Problem]:
     if not document.triggers:
         return [Problem("triggers", "Choose what lets people in.")]
-    found = []
-    for index, trigger in enumerate(document.triggers):
-        place = f"triggers[{index}]"
-        if not trigger.event:
-            found.append(Problem(f"{place}.event", "Choose the event that lets people in."))
-        elif trigger.event not in dict(event_types.choices()):
-            found.append(
-                Problem(f"{place}.event", f"There is no event type “{trigger.event}”; choose one of the list.")
-            )
-        faults = conditions.validate(trigger.filter, "event", trigger.event or None)
-        found += [_within(f"{place}.filter", fault) for fault in faults]
-    return found
+    return [
+        problem
+        for index, trigger in enumerate(document.triggers)
+        for problem in _about_trigger(trigger, f"triggers[{index}]")
+    ]
+
+
+def _by_event(trigger: Trigger) -> bool:
+    """Else there is nothing but the contact that the audience could be asked of."""
+    kind = TRIGGER_KINDS.get(trigger.kind)
+    return kind is None or kind.by_event
+
+
+def _about_trigger(trigger: Trigger, place: str) -> list[Problem]:
+    kind = TRIGGER_KINDS.get(trigger.kind)
+    if kind is None:
+        return [Problem(f"{place}.kind", f"There is no kind of trigger “{trigger.kind}”; choose one of the list.")]
+    settings = "event" if trigger.kind == "event" else "config"
+    found = [Problem(f"{place}.{settings}", sentence) for sentence in kind.problems(trigger)]
+    faults = conditions.validate(trigger.filter, subject_of(trigger), kind.event_type(trigger))
+    return found + [_within(f"{place}.filter", fault) for fault in faults]
 
 
 def _about_steps(document: Document) -> list[Problem]:

@@ -15,6 +15,7 @@ from campaigns.document import Document
 from campaigns.liquid import Aborted, OnMissing, RenderFailed
 from campaigns.models import EmailTemplate, Message
 from campaigns.rendering import context
+from campaigns.trigger_kinds import event_types_of
 from contacts.models import Contact
 from events.models import Event
 from ops.models import SiteSettings
@@ -54,7 +55,7 @@ def contact_field(admin_site) -> ModelChoiceField:
 def some_contact(document: Document | None = None) -> Contact | None:
     """Whom to show a preview for when nobody was chosen: the newest contact that did what lets people in."""
     reachable = contacts().filter(address__isnull=False).order_by("-pk")
-    types = [trigger.event for trigger in document.triggers] if document else []
+    types = event_types_of(document.triggers) if document else []
     newest = Event.objects.filter(type__in=types).order_by("-occurred_at").values_list("contact", flat=True)[:1]
     return reachable.filter(pk__in=list(newest)).first() or reachable.first()
 
@@ -95,7 +96,7 @@ def values(
 
 
 def _event(contact: Contact, document: Document | None) -> dict[str, Any]:
-    types = [trigger.event for trigger in document.triggers] if document else []
+    types = event_types_of(document.triggers) if document else []
     event = Event.objects.filter(contact=contact, type__in=types).order_by("-received_at").first()
     return {**event.properties, "type": event.type, "at": event.occurred_at} if event else {}
 

@@ -11,6 +11,7 @@ from campaigns.compiling import check_marketing
 from campaigns.document import Document, NotADocument, parse, to_json
 from campaigns.models import Campaign, Edge, EmailTemplate, Reference, Step, Version
 from campaigns.step_kinds import STEP_KINDS
+from campaigns.trigger_kinds import event_types_of, kind_of
 from ops import audit
 from ops.models import SiteSettings
 from segments import conditions
@@ -122,7 +123,9 @@ READ = {"event": "event_type", "segment": "segment", "score": "score"}
 
 
 def _references(document: Document) -> set[tuple[str, str, str]]:
-    found = {("event_type", trigger.event, "trigger") for trigger in document.triggers}
+    found = {("event_type", key, "trigger") for key in event_types_of(document.triggers)}
+    found |= {("trigger", one.kind, "trigger") for one in document.triggers if not kind_of(one).by_event}
+    found |= {(kind, key, "trigger") for one in document.triggers for kind, key in kind_of(one).references(one)}
     trees = [document.audience, *(t.filter for t in document.triggers), *(s.only_if for s in document.steps)]
     found |= {("field", path, "") for tree in trees for path in conditions.paths(tree)}
     read = {token.partition(":") for tree in trees for token in conditions.reads(tree, "enrollment")}

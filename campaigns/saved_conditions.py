@@ -7,6 +7,7 @@ from django.db import connection
 from django.urls import reverse
 
 from campaigns.models import Campaign
+from campaigns.trigger_kinds import TRIGGER_KINDS
 from segments.computed_models import ComputedAttribute
 
 # A field of a condition, however deep; a value in a mail.
@@ -27,7 +28,9 @@ def trees() -> Iterator[tuple[str, Any, str]]:
         document: dict[str, Any] = campaign.live.document if campaign.live else {}
         name = f"The campaign “{campaign}”"
         for number, trigger in enumerate(document.get("triggers", []), start=1):
-            yield f"{name}, trigger {number}", trigger.get("filter"), "event"
+            kind = TRIGGER_KINDS.get(trigger.get("kind", "event"))
+            subject = "event" if kind is None or kind.by_event else "contact"
+            yield f"{name}, trigger {number}", trigger.get("filter"), subject
         yield f"{name}, audience", document.get("audience"), "event"
         for number, step in enumerate(document.get("steps", []), start=1):
             yield f"{name}, step {number}", step.get("only_if"), "enrollment"

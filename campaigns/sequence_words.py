@@ -4,8 +4,8 @@ from campaigns import document as documents
 from campaigns.document import Document, NotADocument, Trigger
 from campaigns.models import Campaign
 from campaigns.publishing import describe
+from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
 from contacts.models import Topic
-from events import types as event_types
 from segments import conditions
 
 AGAIN = {
@@ -32,9 +32,12 @@ def in_words(tree: dict, subject: str, event_type: str | None = None) -> str:
 
 def trigger_in_words(trigger: Trigger) -> str:
     """“When somebody abandons a cart, but only if …”."""
-    deed = (event_types.find(trigger.event).triggers or f"does “{trigger.event}”") if trigger.event else "…"
-    condition = f", but only if {in_words(trigger.filter, 'event', trigger.event)}" if trigger.filter else ""
-    return f"When somebody {deed}{condition}."
+    kind = TRIGGER_KINDS.get(trigger.kind)
+    if kind is None:
+        return "In a way that this version does not know."
+    asked = (subject_of(trigger), kind.event_type(trigger))
+    condition = f", but only if {in_words(trigger.filter, *asked)}" if trigger.filter else ""
+    return f"{kind.describe(trigger)}{condition}."
 
 
 def head_in_words(document: Document) -> list[tuple[str, str]]:

@@ -1,0 +1,42 @@
+"""The forms of triggers: what lets people in, and who of them.
+
+Each reads and writes the flat settings of `campaigns.trigger_kinds`: its own, and the filter.
+"""
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from campaigns.config_form import ConfigForm
+from campaigns.sequence_offers import trigger_choices
+from segments.forms import ConditionField
+
+ONLY_IF = "But only if"
+
+
+class EventForm(ConfigForm):
+    """Which event, and what must be true of it and of the person."""
+
+    event = forms.ChoiceField(
+        label="When somebody",
+        choices=trigger_choices,
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={
+            "required": "Choose the event that lets people in.",
+            "invalid_choice": "There is no such event type; choose one of the list.",
+        },
+    )
+    filter = ConditionField(
+        "event",
+        event_from="event",
+        label=ONLY_IF,
+        required=False,
+        help_text="Looked at once, when it happens: what happened, and who did it.",
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        asked: Any = self.fields["filter"]
+        asked.event_type = self["event"].value() or None
+        asked.widget.event_from = self.add_prefix("event")
