@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Min
 
+from automation import staying
 from automation.models import Enrollment, Visit
 from automation.moving import Move, save_moves, skip_sentence
 from campaigns.document import Document, StepDoc, parse
@@ -133,10 +134,12 @@ class Round:
 
     def _one_round(self, moving: list[Enrollment]) -> list[Enrollment]:
         """Every moving enrollment takes one step; returns those that are still due."""
+        leaving = staying.leaving([row for row in moving if self._is_free(row)], self.documents, self.now)
+        moves = [Move(row, self.visits.get(row.pk), leaving[row.pk]) for row in moving if row.pk in leaving]
         groups: dict[tuple[int, str], list[Enrollment]] = defaultdict(list)
         for row in moving:
-            groups[row.version_id, row.step_uid].append(row)
-        moves: list[Move] = []
+            if row.pk not in leaving:
+                groups[row.version_id, row.step_uid].append(row)
         for (version_id, uid), rows in groups.items():
             step = self.documents[version_id].step(uid)
             if step is None:
@@ -151,6 +154,11 @@ class Round:
             elif move.visit:
                 self.visits[move.enrollment.pk] = move.visit
         return [move.enrollment for move in moves if move.is_due]
+
+    def _is_free(self, row: Enrollment) -> bool:
+        """Is nothing of theirs under way? What was handed over is awaited."""
+        visit = self.visits.get(row.pk)
+        return visit is None or visit.message_id is None
 
     def _take(self, step: StepDoc, rows: list[Enrollment]) -> list[Move]:
         entering = [row for row in rows if row.pk not in self.visits]

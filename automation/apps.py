@@ -11,6 +11,7 @@ class AutomationConfig(AppConfig):
         from automation.kinds.leave import LeaveKind
         from automation.kinds.score import ScoreKind
         from automation.kinds.wait import WaitKind
+        from automation.kinds.wait_for import WaitForKind
         from automation.triggers.event import EventKind
         from campaigns import doors
         from campaigns.step_kinds import STEP_KINDS
@@ -18,7 +19,7 @@ class AutomationConfig(AppConfig):
         from contacts.merging import merge_steps
         from ops import work
 
-        for kind in (EmailKind(), WaitKind(), ScoreKind(), LeaveKind()):
+        for kind in (EmailKind(), WaitKind(), WaitForKind(), ScoreKind(), LeaveKind()):
             STEP_KINDS.register(kind.key, kind)
         for trigger in (EventKind(),):
             TRIGGER_KINDS.register(trigger.key, trigger)

@@ -139,6 +139,21 @@ class Assignment(models.Model):
         return f"{self.name}: {self.arm}"
 
 
+class GoalReached(models.Model):
+    """Somebody did, within its days, what the campaign is for."""
+
+    enrollment = models.ForeignKey(Enrollment, models.CASCADE, db_index=False, related_name="goals")
+    goal_uid = models.CharField(max_length=40)
+    event_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["enrollment", "goal_uid"], name="goal_reached_once")]
+
+    def __str__(self):
+        return f"{self.enrollment}: {self.goal_uid}"
+
+
 class Refusal(models.Model):
     """Somebody whose event matched a trigger, but who did not enter, and why. Kept for 90 days."""
 

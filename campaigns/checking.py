@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from campaigns import watches
 from campaigns.document import MAX_STEPS, Document, StepDoc, Trigger
 from campaigns.models import Campaign
 from campaigns.step_kinds import STEP_KINDS
@@ -21,7 +22,12 @@ class Problem:
 
 def problems(document: Document) -> list[Problem]:
     """Everything that keeps the document from being published, each at its place."""
-    return [*_about_itself(document), *_about_triggers(document), *_about_steps(document)]
+    return [
+        *_about_itself(document),
+        *_about_triggers(document),
+        *_about_watches(document),
+        *_about_steps(document),
+    ]
 
 
 def _about_itself(document: Document) -> list[Problem]:
@@ -63,6 +69,26 @@ def _about_trigger(trigger: Trigger, place: str) -> list[Problem]:
     found = [Problem(f"{place}.{settings}", sentence) for sentence in kind.problems(trigger)]
     faults = conditions.validate(trigger.filter, subject_of(trigger), kind.event_type(trigger))
     return found + [_within(f"{place}.filter", fault) for fault in faults]
+
+
+def _about_watches(document: Document) -> list[Problem]:
+    """Exits and goals."""
+    found = []
+    if len(document.exits) > watches.MAX_EXITS:
+        found.append(Problem("exits", f"A campaign has at most {watches.MAX_EXITS} reasons to leave; remove some."))
+    if len(document.goals) > watches.MAX_GOALS:
+        found.append(Problem("goals", f"A campaign has at most {watches.MAX_GOALS} goals; remove some."))
+    for part, its in (("exits", document.exits), ("goals", document.goals)):
+        uids = [watch.uid for watch in its]
+        for index, watch in enumerate(its):
+            found += [Problem(f"{part}[{index}]", sentence) for sentence in watches.problems(watch)]
+            if not watch.uid or uids.count(watch.uid) > 1:
+                found.append(Problem(f"{part}[{index}]", "It needs a uid of its own; remove it and add it again."))
+    for index, goal in enumerate(document.goals):
+        if not 1 <= goal.days <= watches.MAX_GOAL_DAYS:
+            sentence = f"A goal counts for 1 to {watches.MAX_GOAL_DAYS} days after entering."
+            found.append(Problem(f"goals[{index}].days", sentence))
+    return found
 
 
 def _about_steps(document: Document) -> list[Problem]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from campaigns import doors
+from campaigns import doors, watches
 from campaigns.checking import problems
 from campaigns.compiling import check_marketing
 from campaigns.document import Document, NotADocument, parse, to_json
@@ -127,6 +127,11 @@ def _references(document: Document) -> set[tuple[str, str, str]]:
     found |= {("trigger", one.kind, "trigger") for one in document.triggers if not kind_of(one).by_event}
     found |= {(kind, key, "trigger") for one in document.triggers for kind, key in kind_of(one).references(one)}
     trees = [document.audience, *(t.filter for t in document.triggers), *(s.only_if for s in document.steps)]
+    trees += [tree for step in document.steps for tree in STEP_KINDS[step.kind].trees(step.config)]
+    for role, _, watch in watches.watching(document):
+        trees += [tree for tree, _, _ in watches.trees(watch)]
+        found |= {("watch", token, role) for token in watches.tokens(watch)}
+        found |= {("event_type", watch.event, "watch")} if watch.event else set()
     found |= {("field", path, "") for tree in trees for path in conditions.paths(tree)}
     read = {token.partition(":") for tree in trees for token in conditions.reads(tree, "enrollment")}
     found |= {(READ[word], key, "condition") for word, _, key in read if word in READ}

@@ -6,7 +6,10 @@ from typing import Any
 from django.db import connection
 from django.urls import reverse
 
+from campaigns import watches
+from campaigns.document import parse
 from campaigns.models import Campaign
+from campaigns.step_kinds import STEP_KINDS
 from campaigns.trigger_kinds import TRIGGER_KINDS
 from segments.computed_models import ComputedAttribute
 
@@ -34,6 +37,20 @@ def trees() -> Iterator[tuple[str, Any, str]]:
         yield f"{name}, audience", document.get("audience"), "event"
         for number, step in enumerate(document.get("steps", []), start=1):
             yield f"{name}, step {number}", step.get("only_if"), "enrollment"
+        yield from _watched(name, document)
+
+
+def _watched(name: str, document: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """What is looked out for, and what the settings of steps ask."""
+    readable = parse(document)
+    words = {watches.EXIT: "a reason to leave", watches.GOAL: "a goal", watches.WAKE: "a step that waits"}
+    for role, _, watch in watches.watching(readable):
+        for tree, subject, _ in watches.trees(watch):
+            yield f"{name}, {words[role]}", tree, subject
+    for number, step in enumerate(readable.steps, start=1):
+        kind = STEP_KINDS.get(step.kind)
+        for tree in kind.trees(step.config) if kind else ():
+            yield f"{name}, step {number}", tree, "enrollment"
 
 
 def uses_of_computed(attribute: ComputedAttribute) -> list[tuple[str, str]]:

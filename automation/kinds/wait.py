@@ -36,7 +36,7 @@ class WaitKind(StepKind):
     def _begin(self, visit, site, now):
         span = duration(visit.step.config["amount"], visit.step.config["unit"])
         contact: Contact = visit.enrollment.contact
-        until = _begun(visit.enrollment.scheduled_at, now) + span
+        until = begun(visit.enrollment.scheduled_at, now) + span
         return Wait(
             f"Waits {in_words(span)}, until {in_zone(until, contact.timezone, site)}.",
             until,
@@ -48,6 +48,6 @@ class WaitKind(StepKind):
         return Done(f"Waited {in_words(duration(config['amount'], config['unit']))}.")
 
 
-def _begun(scheduled: datetime | None, now: datetime) -> datetime:
+def begun(scheduled: datetime | None, now: datetime) -> datetime:
     """When the step before was over, as the reader saw it: not when the engine got round to this one."""
     return scheduled if scheduled and timedelta() <= now - scheduled <= LONGEST_LAG else now

@@ -1,0 +1,217 @@
+"""Wait for: something that happens, or a condition that comes true, whichever comes first; or the time is up."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.fields.json import KeyTextTransform
+
+from automation.kinds.wait import LONGEST_DAYS, begun
+from automation.models import Enrollment, Visit
+from automation.zones import in_zone
+from campaigns import watches
+from campaigns.document import Watch
+from campaigns.step_kinds import Arm, Done, Outcome, StepKind, Wait
+from campaigns.watches import AGAIN, in_words
+from events.models import Event
+from lib import durations
+from ops.models import SiteSettings
+from segments import conditions
+from segments.membership import hold_free
+
+MAX_ARMS = 10
+A_MOMENT = timedelta(seconds=1)  # somebody else has the contact's news in hand just now
+LOOK = timedelta(minutes=15)  # how often a condition is asked that time alone may turn
+SINCE = ("step", "entry", "ever")
+
+
+class Timeout(msgspec.Struct, kw_only=True):
+    """How long is waited at most."""
+
+    amount: float = 0
+    unit: str = "days"
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """The configuration: what is waited for, in the order in which it counts; since when; and how long."""
+
+    arms: list[Watch] = []
+    timeout: Timeout = msgspec.field(default_factory=Timeout)
+    since: str = "step"
+    again: bool = False
+
+
+class WaitForKind(StepKind):
+    key, label, icon, group = "wait_for", "Wait for", "pending_actions", "Timing"
+    help = "Until they do something, or a condition comes true; else another way when the time is up."
+
+    def problems(self, config):
+        settings = _read(config)
+        if settings is None:
+            return ["This step cannot be read; choose again what it waits for."]
+        found = [] if settings.arms else ["Choose what to wait for."]
+        if len(settings.arms) > MAX_ARMS:
+            found.append(f"A step waits for {MAX_ARMS} things at most; remove some.")
+        uids = [arm.uid for arm in settings.arms]
+        if any(uid in ("", "timeout", AGAIN) or len(uid) > 40 or uids.count(uid) > 1 for uid in uids):
+            found.append("Each way out needs a uid of its own; remove it and add it again.")
+        for number, arm in enumerate(settings.arms, 1):
+            found += [f"{_number(number)}: {sentence}" for sentence in watches.problems(arm)]
+        return [*found, *_about_time(settings)]
+
+    def references(self, config):
+        return []
+
+    def arms(self, config):
+        settings = _read(config) or Settings()
+        ways = [Arm(arm.uid, _capital(in_words(arm).strip("“”"))) for arm in settings.arms]
+        return [*ways, Arm("timeout", f"Not within {_span_in_words(settings)}")]
+
+    def watches(self, config):
+        settings = _read(config)
+        return settings.arms if settings else []
+
+    def describe(self, config):
+        settings = _read(config)
+        if settings is None or not settings.arms:
+            return "wait for something"
+        what = " or ".join(in_words(arm) for arm in settings.arms)
+        again = ", from the last time the trigger happened" if settings.again else ""
+        return f"wait until {what}, at most {_span_in_words(settings)}{again}"
+
+    def run(self, visits, now):
+        settings = msgspec.convert(visits[0].step.config, Settings)
+        fresh = {visit.enrollment.contact_id for visit in visits if not _has_begun(visit)}
+        free = hold_free(fresh) if fresh else set()
+        asking = [visit for visit in visits if _asks(visit, free)]
+        true = _first(settings, asking, now)
+        site = SiteSettings.get()
+        return [self._outcome(settings, visit, true.get(visit.enrollment.pk), free, site, now) for visit in visits]
+
+    def _outcome(self, settings, visit, arm: Watch | None, free: set[int], site, now) -> Outcome:
+        facts = visit.facts or {}
+        if woken := facts.get("woken"):
+            return _woken(settings, woken, visit, site)
+        if arm:
+            return Done(f"{_capital(in_words(arm))}: so it was, and they went on.", arm=arm.uid)
+        if not _has_begun(visit) and visit.enrollment.contact_id not in free:
+            return Wait("Their news are being looked through just now.", now + A_MOMENT)
+        until = _until(settings, visit, now)
+        if now >= until:
+            return Done(f"Nothing of it happened within {_span_in_words(settings)}.", arm="timeout")
+        words = f"Waits until {' or '.join(in_words(arm) for arm in settings.arms)}, at most until "
+        local = in_zone(until, visit.enrollment.contact.timezone, site)
+        due = min(until, now + LOOK) if _turns(settings) else until
+        return Wait(f"{words}{local}."[:400], due, facts={**facts, "until": until.isoformat()}, listens=True)
+
+
+def _read(config: Any) -> Settings | None:
+    try:
+        return msgspec.convert(config, Settings)
+    except msgspec.ValidationError:
+        return None
+
+
+def _about_time(settings: Settings) -> Iterable[str]:
+    unit, amount = settings.timeout.unit, settings.timeout.amount
+    if unit not in durations.UNITS or not amount > 0:
+        yield "Say how long to wait at most: a number above 0, in minutes, hours, days or weeks."
+    elif durations.duration(min(amount, 10**9), unit).days > LONGEST_DAYS:
+        yield "A wait is at most 2 years long."
+    if settings.since not in SINCE:
+        yield "Choose since when it counts: since this step, since they entered, or ever."
+
+
+def _number(number: int) -> str:
+    return f"Way {number}"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _span_in_words(settings: Settings) -> str:
+    unit, amount = settings.timeout.unit, settings.timeout.amount
+    if unit not in durations.UNITS or not 0 < amount <= 10**6:
+        return "…"
+    return durations.in_words(durations.duration(amount, unit))
+
+
+def _turns(settings: Settings) -> bool:
+    """May time alone make a condition true?"""
+    now = datetime.fromisoformat("2026-01-02T00:00:00+00:00")
+    return any(
+        conditions.turning(arm.condition, now - LOOK, now) or conditions.turns_at_midnight(arm.condition)
+        for arm in settings.arms
+        if not arm.event
+    )
+
+
+def _has_begun(visit) -> bool:
+    """Does it listen already? What it waits for can then not have passed it by."""
+    return "until" in (visit.facts or {})
+
+
+def _asks(visit, free: set[int]) -> bool:
+    """Who has just come, and whose time is up or whose condition time may have turned; not who was woken."""
+    if _has_begun(visit):
+        return "woken" not in visit.facts
+    return visit.enrollment.contact_id in free
+
+
+def _until(settings: Settings, visit, now: datetime) -> datetime:
+    told = (visit.facts or {}).get("until")
+    if told:
+        return datetime.fromisoformat(told)
+    return begun(visit.enrollment.scheduled_at, now) + durations.duration(
+        settings.timeout.amount, settings.timeout.unit
+    )
+
+
+def _woken(settings: Settings, woken: dict, visit, site) -> Outcome:
+    arm = next((arm for arm in settings.arms if arm.uid == woken["arm"]), None)
+    if arm is None:  # the version that is live now waits for other things
+        return Done("What it waited for is no longer part of the step.", arm="timeout")
+    at = woken.get("at")
+    when = f", {in_zone(datetime.fromisoformat(at), visit.enrollment.contact.timezone, site)}" if at else ""
+    return Done(f"{_capital(in_words(arm))}{when}."[:400], arm=arm.uid, facts=visit.facts)
+
+
+def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Watch]:
+    """Of each, the first arm that is true already; one query."""
+    if not visits:
+        return {}
+    rows = [visit.enrollment for visit in visits]
+    here = now.astimezone(SiteSettings.get().zone)
+    queries = []
+    for number, arm in enumerate(settings.arms):
+        true = _true(arm, settings.since, rows, here)
+        queries.append(true.order_by().annotate(place=Value(number)).values_list("pk", "place"))
+    places: dict[int, int] = {}
+    for pk, place in queries[0].union(*queries[1:], all=True):
+        places[pk] = min(place, places.get(pk, place))
+    return {pk: settings.arms[place] for pk, place in places.items()}
+
+
+def _true(arm: Watch, since: str, rows: Sequence[Enrollment], now: datetime) -> QuerySet:
+    contacts = {row.contact_id for row in rows}
+    asked = Enrollment.objects.filter(pk__in=[row.pk for row in rows])
+    if not arm.event:
+        return asked.filter(conditions.compiled(arm.condition, "enrollment", now, only=contacts))
+    return asked.filter(Exists(_happened(arm, since, rows[0].campaign, contacts, now)))
+
+
+def _happened(arm: Watch, since: str, campaign, contacts: set[int], now: datetime) -> QuerySet:
+    """Events that count for the enrollment that asks: of its contact, under its key, since then."""
+    events = Event.objects.filter(contact_id=OuterRef("contact_id"), type=arm.event)
+    if since == "step":  # who had to wait for a lane was in the step already, and did not listen
+        here = Visit.objects.filter(enrollment=OuterRef(OuterRef("pk")), left_at=None)
+        events = events.filter(occurred_at__gte=Subquery(here.values("entered_at")))
+    elif since == "entry":
+        events = events.filter(occurred_at__gte=OuterRef("entered_at")).exclude(pk=OuterRef("event_id"))
+    if key := (campaign.live.document.get("entry_key") or ""):
+        named = events.annotate(named=KeyTextTransform(key, "properties"))
+        events = named.filter(Q(named=None) | Q(named=OuterRef("entry_key")))
+    return events.filter(conditions.compiled(arm.filter, "event", now, only=contacts)) if arm.filter else events

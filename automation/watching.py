@@ -1,0 +1,206 @@
+"""The pipeline's stage before entries: who is inside a campaign, and did what it looks out for.
+
+Exits act at once, goals are noted, waits end. Queries: one for the versions concerned, one for the people inside them,
+at most two for what they fit (a UNION each), and as many for what follows as there are reasons; never one per contact.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import CharField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
+
+from automation.documents import of_versions
+from automation.met import Met, leave, reach, wake
+from automation.models import Enrollment
+from campaigns.document import Document, Watch
+from campaigns.models import Reference
+from campaigns.watches import EXIT, GOAL, MAX_GOAL_DAYS, WAKE, Watching, tokens, watching
+from events import types as event_types
+from events.models import Event
+from ops.models import SiteSettings
+from segments import conditions, reading
+
+LONGEST = timedelta(days=MAX_GOAL_DAYS)
+
+
+class Inside(NamedTuple):
+    """An enrollment that something was written about, and what of its campaign looks out for."""
+
+    row: Enrollment
+    document: Document
+    watching: list[Watching]
+
+
+@dataclass
+class Question:
+    """One watch of one version, asked of the enrollments that may have met it."""
+
+    watching: Watching
+    rows: list[Inside] = field(default_factory=list)
+
+
+def follow(batch) -> None:
+    """Pipeline stage: only the campaigns that look out for what was written, only the contacts it is about."""
+    written = reading.written(batch.changes, batch.events)
+    for token, contacts in batch.written.items():
+        written.setdefault(token, set()).update(contacts)
+    versions = _versions(written)
+    people = _people(versions, written, batch.now) if versions else []
+    if not people:
+        return
+    found = list(_met(people, batch.triggering, batch.now))
+    if found:
+        _act(found, batch.now)
+
+
+def _versions(written: Mapping[str, Collection[int]]) -> dict[int, set[str]]:
+    """Versions that look out for something written, with what for."""
+    asked = Reference.objects.filter(kind="watch", version__campaign__state__in=["active", "draining", "paused"])
+    if reading.EVERYTHING not in written:
+        asked = asked.filter(key__in=written)
+    found: dict[int, set[str]] = {}
+    for version, token in asked.values_list("version", "key"):
+        found.setdefault(version, set()).add(token)
+    return found
+
+
+def _people(versions: Mapping[int, set[str]], written: Mapping[str, set[int]], now: datetime) -> list[Inside]:
+    """Everybody inside these versions about whom that was written; for goals also who has been inside lately."""
+    everything = written.get(reading.EVERYTHING, set())
+    contacts = set(everything).union(*(written.get(token, ()) for its in versions.values() for token in its))
+    documents = of_versions(versions)
+    looks = {pk: list(watching(document)) for pk, document in documents.items()}
+    inside = Q(state__in=Enrollment.INSIDE)
+    goals = [pk for pk, its in looks.items() if any(one.role == GOAL for one in its)]
+    lately = Q(version__in=goals, entered_at__gte=now - LONGEST)
+    rows = Enrollment.objects.filter(inside | lately if goals else inside, version__in=versions, contact__in=contacts)
+    return [
+        Inside(row, documents[row.version_id], its)
+        for row in rows.order_by("id")
+        if (its := [one for one in looks[row.version_id] if _concerns(one, row, written, everything)])
+    ]
+
+
+def _concerns(one: Watching, row: Enrollment, written: Mapping[str, set[int]], everything: set[int]) -> bool:
+    """Was something written about them that this watch reads, and are they where it counts?"""
+    if one.role == WAKE and not (row.listens and row.step_uid == one.step_uid):
+        return False
+    if one.role == EXIT and row.state not in Enrollment.INSIDE:
+        return False
+    read = any(row.contact_id in written.get(token, ()) for token in tokens(one.watch))
+    return read or (not one.watch.event and row.contact_id in everything)
+
+
+def _met(people: list[Inside], events: Iterable[Event], now: datetime) -> Iterator[Met]:
+    """Which of them met what, each watch once per enrollment."""
+    questions: dict[tuple[int, str, str, str], Question] = {}
+    for person in people:
+        for one in person.watching:
+            key = (person.row.version_id, one.role, one.step_uid, one.watch.uid)
+            questions.setdefault(key, Question(one)).rows.append(person)
+    asked = list(questions.values())
+    here = now.astimezone(SiteSettings.get().zone)
+    yield from _by_event([one for one in asked if one.watching.watch.event], list(events), here)
+    yield from _by_condition([one for one in asked if not one.watching.watch.event], here)
+
+
+def _by_event(questions: list[Question], events: list[Event], now: datetime) -> Iterator[Met]:
+    limits = event_types.late_limits() if questions else {}
+    by_type: dict[str, list[Event]] = {}
+    for event in events:
+        by_type.setdefault(event.type, []).append(event)
+    chosen = [one for one in questions if one.watching.watch.filter]
+    fitting = _fitting(chosen, by_type, now)
+    for question in questions:
+        watch = question.watching.watch
+        for person in question.rows:
+            for event in by_type.get(watch.event, ()):
+                if watch.filter and event.pk not in fitting[id(question)]:
+                    continue
+                if counts(event, person.row, person.document, limits, now):
+                    yield Met(person.row, person.document, question.watching, event)
+                    break
+
+
+def counts(event: Event, row: Enrollment, document: Document, limits: Mapping, now: datetime) -> bool:
+    """Is it about this enrollment: the same contact and key, after the entry, and not too late?
+
+    One without the key's property is about all of a contact's enrollments: whoever deletes the account names no cart.
+    """
+    if event.contact_id != row.contact_id or event.occurred_at < row.entered_at or event.pk == row.event_id:
+        return False
+    limit = limits.get(event.type, event_types.LATE_LIMIT)
+    if limit is not None and now - event.occurred_at > limit:
+        return False
+    named = event.properties.get(document.entry_key) if document.entry_key else None
+    return named is None or str(named)[:255] == row.entry_key
+
+
+def _fitting(questions: list[Question], by_type: Mapping[str, list[Event]], now: datetime) -> dict[int, set]:
+    """Ids of the events that fit each question's filter."""
+    queries = [
+        _labelled(_events_of(one.watching.watch, by_type[one.watching.watch.event], now), number)
+        for number, one in enumerate(questions)
+        if one.watching.watch.event in by_type
+    ]
+    found: dict[int, set] = {id(one): set() for one in questions}
+    by_id = {str(event.pk): event.pk for its in by_type.values() for event in its}
+    for number, pk in _together(queries):
+        found[id(questions[number])].add(by_id[pk])
+    return found
+
+
+def _events_of(watch: Watch, events: list[Event], now: datetime) -> QuerySet:
+    received = [event.received_at for event in events]
+    rows = Event.objects.filter(
+        id__in=[event.pk for event in events], received_at__range=(min(received), max(received))
+    )
+    contacts = {event.contact_id for event in events}
+    return rows.filter(conditions.compiled(watch.filter, "event", now, only=contacts))
+
+
+def _by_condition(questions: list[Question], now: datetime) -> Iterator[Met]:
+    queries = [
+        _labelled(_rows_of(one.watching.watch, [person.row for person in one.rows], now), number)
+        for number, one in enumerate(questions)
+    ]
+    people = {(number, str(person.row.pk)): person for number, one in enumerate(questions) for person in one.rows}
+    for number, pk in _together(queries):
+        person = people[number, pk]
+        yield Met(person.row, person.document, questions[number].watching)
+
+
+def _rows_of(watch: Watch, rows: list[Enrollment], now: datetime) -> QuerySet:
+    contacts = {row.contact_id for row in rows}
+    found = Enrollment.objects.filter(pk__in=[row.pk for row in rows])
+    return found.filter(conditions.compiled(watch.condition, "enrollment", now, only=contacts))
+
+
+def _labelled(rows: QuerySet, number: int) -> QuerySet:
+    return rows.order_by().annotate(
+        question=Value(number), found=Cast("pk", TextField() if rows.model is Enrollment else CharField())
+    ).values_list("question", "found")  # fmt: skip
+
+
+def _together(queries: list[QuerySet]) -> Iterable[tuple[int, Any]]:
+    return queries[0].union(*queries[1:], all=True) if queries else ()
+
+
+def _act(found: list[Met], now: datetime) -> None:
+    """Goals are noted, exits act, and whoever stays goes on."""
+    reached = [met for met in found if met.watching.role == GOAL and _in_time(met, now)]
+    reach(reached, now)
+    leaving = [met for met in found if met.watching.role == EXIT]
+    leaving += [met for met in reached if met.document.exit_on_goal and met.row.state in Enrollment.INSIDE]
+    leave(leaving, now)
+    gone = {met.row.pk for met in leaving}
+    wake([met for met in found if met.watching.role == WAKE and met.row.pk not in gone], now)
+
+
+def _in_time(met: Met, now: datetime) -> bool:
+    at = met.event.occurred_at if met.event else now
+    goal = next(goal for goal in met.document.goals if goal.uid == met.watching.watch.uid)
+    return at <= met.row.entered_at + timedelta(days=goal.days)

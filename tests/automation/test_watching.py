@@ -1,0 +1,173 @@
+"""Exits act at once, goals are noted within their days, and whoever stops matching is not mailed any more."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from automation.advancing import advance
+from automation.models import Enrollment, GoalReached
+from campaigns.checking import problems
+from campaigns.document import Document, Goal, StepDoc, Watch
+from campaigns.linear import Row
+from campaigns.models import Message
+from events import pipeline, recording
+from events.items import Item
+from ops.models import Source
+from tests import engine
+from tests.factories import NOW, CampaignFactory, TemplateFactory
+
+pytestmark = pytest.mark.django_db
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+BOUGHT = {"uid": "bought", "event": "order.completed"}
+PRO = {"field": "contact.plan", "op": "is", "value": "pro"}
+
+
+def campaign(**more):
+    """A mail after a day, and another one after the next."""
+    rows = [Row(uid=f"s{n}", wait_amount=1, template=TemplateFactory(subject=f"Mail {n}").pk) for n in (1, 2)]
+    return CampaignFactory(rows=rows, **more)
+
+
+def signs_up(track, user="ann", at=NOW, **traits):
+    track(at, user, "users.signed_up", traits={"email": f"{user}@example.com", **traits})
+
+
+def mails(inbox):
+    return [(mail.recipient.partition("@")[0], mail.message["Subject"]) for mail in inbox.accepted]
+
+
+def test_an_exit_acts_in_the_middle_of_a_wait(inbox, track):
+    campaign(exits=[Watch(**BOUGHT)])
+    signs_up(track)
+    track(NOW + HOUR, "ann", "order.completed")
+    row = Enrollment.objects.get()
+    assert (row.state, row.reason, row.left_at) == ("exited", "exit", NOW + HOUR)
+    assert row.explanation == "A reason to leave: somebody completes an order."
+    engine.run(NOW + 3 * DAY)
+    assert mails(inbox) == []
+
+
+def test_an_exit_by_a_condition_acts_when_it_comes_true(inbox, track):
+    campaign(exits=[Watch(uid="pro", name="Became a customer", condition=PRO)])
+    signs_up(track)
+    track(NOW + HOUR, "ann", "page.viewed", traits={"plan": "free"})
+    assert Enrollment.objects.get().state == "active"
+    track(NOW + 2 * HOUR, "ann", "page.viewed", traits={"plan": "pro"})
+    row = Enrollment.objects.get()
+    assert (row.state, row.explanation) == ("exited", "A reason to leave: “Became a customer”.")
+
+
+def test_an_exit_cancels_the_mail_that_is_queued(inbox, track):
+    campaign(exits=[Watch(**BOUGHT)])
+    signs_up(track)
+    advance(NOW + DAY)  # its mail is queued, and not yet handed over
+    track(NOW + DAY, "ann", "order.completed", run=False)
+    pipeline.drain(NOW + DAY)
+    engine.run(NOW + DAY)
+    assert mails(inbox) == []
+    assert Message.objects.get().outcome == "cancelled"
+
+
+def test_others_stay(inbox, track):
+    campaign(exits=[Watch(**BOUGHT)])
+    signs_up(track)
+    signs_up(track, "ben")
+    track(NOW + HOUR, "ben", "order.completed")
+    engine.run(NOW + DAY)
+    assert mails(inbox) == [("ann", "Mail 1")]
+
+
+def test_a_goal_is_noted_and_ends_the_campaign_for_them(inbox, track):
+    campaign(goals=[Goal(uid="g", name="First order", event="order.completed")])
+    signs_up(track)
+    track(NOW + 2 * HOUR, "ann", "order.completed")
+    reached = GoalReached.objects.get()
+    assert (reached.goal_uid, reached.at) == ("g", NOW + 2 * HOUR)
+    row = Enrollment.objects.get()
+    assert (row.state, row.reason, row.explanation) == ("exited", "goal", "Reached the goal: “First order”.")
+
+
+def test_a_goal_may_leave_them_inside(inbox, track):
+    campaign(goals=[Goal(uid="g", event="order.completed")], exit_on_goal=False)
+    signs_up(track)
+    track(NOW + HOUR, "ann", "order.completed")
+    track(NOW + 2 * HOUR, "ann", "order.completed")
+    assert GoalReached.objects.count() == 1
+    engine.run(NOW + DAY)
+    assert mails(inbox) == [("ann", "Mail 1")]
+
+
+def test_a_goal_counts_within_its_days_also_for_who_is_through_or_held_out(inbox, track):
+    campaign(goals=[Goal(uid="g", event="order.completed", days=5)])
+    signs_up(track)
+    engine.run(NOW + DAY)
+    engine.run(NOW + 2 * DAY)
+    assert Enrollment.objects.get().state == "finished"
+    track(NOW + 4 * DAY, "ann", "order.completed")
+    assert GoalReached.objects.count() == 1
+    assert Enrollment.objects.get().state == "finished"
+
+
+def test_a_goal_does_not_count_after_its_days(inbox, track):
+    campaign(goals=[Goal(uid="g", event="order.completed", days=1)])
+    signs_up(track)
+    track(NOW + DAY + HOUR, "ann", "order.completed")
+    assert not GoalReached.objects.exists()
+
+
+def test_who_stops_matching_leaves_before_the_next_action(inbox, track):
+    campaign(audience=PRO, keep_matching=True)
+    signs_up(track, plan="pro")
+    signs_up(track, "ben", plan="pro")
+    track(NOW + HOUR, "ann", "page.viewed", traits={"plan": "free"})
+    engine.run(NOW + DAY)
+    assert mails(inbox) == [("ben", "Mail 1")]
+    left = Enrollment.objects.get(contact__name="", state="exited")
+    assert left.reason == "stopped_matching" and "plan" in left.explanation
+
+
+def test_without_keep_matching_they_stay(inbox, track):
+    campaign(audience=PRO)
+    signs_up(track, plan="pro")
+    track(NOW + HOUR, "ann", "page.viewed", traits={"plan": "free"})
+    engine.run(NOW + DAY)
+    assert mails(inbox) == [("ann", "Mail 1")]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_people(inbox, track):
+    campaign(exits=[Watch(**BOUGHT), Watch(uid="pro", condition=PRO)], goals=[Goal(uid="g", event="page.viewed")])
+    source = Source.objects.create(name="Other")
+
+    def queries(count, first):
+        people = [f"u{n}" for n in range(first, first + count)]
+        for event in ("users.signed_up", "page.viewed", "order.completed"):
+            recording.record(source, [Item(kind="track", user_id=user, event=event) for user in people], NOW + HOUR)
+            if event == "users.signed_up":
+                engine.run(NOW + HOUR)
+        with CaptureQueriesContext(
+            connection,
+        ) as caught:
+            while pipeline.drain(NOW + HOUR):
+                pass
+        return len(caught)
+
+    queries(1, 0)
+    one, many = queries(1, 1), queries(120, 2)
+    assert Enrollment.objects.filter(state="exited").count() == 122
+    # Lanes are taken in halves, so that many may need a batch more.
+    assert many <= 3 * one
+
+
+def test_what_is_wrong_with_exits_and_goals_is_said_at_its_place():
+    document = Document(
+        name="x", steps=[StepDoc(uid="a", kind="leave")], exits=[Watch(uid="a"), Watch(uid="a", event="no.such")],
+        goals=[Goal(uid=str(n), event="page.viewed", days=0 if n == 0 else 3) for n in range(5)],
+    )  # fmt: skip
+    found = {(problem.place, problem.sentence) for problem in problems(document)}
+    assert ("exits[0]", "Choose what is looked out for: something that happens, or a condition.") in found
+    assert ("exits[1]", "There is no event type “no.such”; choose one of the list.") in found
+    assert ("exits[1]", "It needs a uid of its own; remove it and add it again.") in found
+    assert ("goals", "A campaign has at most 4 goals; remove some.") in found
+    assert ("goals[0].days", "A goal counts for 1 to 90 days after entering.") in found
