@@ -84,7 +84,7 @@ def wake(found: Sequence[Met], now: datetime) -> None:
     for met in sorted(found, key=lambda met: _order(met, now)):
         told.setdefault(met.row.pk, _told(met, now))
     if told:
-        values = {
+        values: dict[str, Any] = {
             "told": msgspec.json.encode(list(told.values())).decode(),
             "ids": sorted(told),
             "now": now,
