@@ -1,9 +1,12 @@
 """What marketers define: campaigns, their versions, templates. Messages are in `campaigns.message_models`."""
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Cast, Left
 
+from campaigns.document import new_uid
 from campaigns.message_models import CaughtMail, Message, MessageBody, MessageQuerySet, TrackingHit
 from lib import clock
 
@@ -47,6 +50,10 @@ class Campaign(models.Model):
         UPSELL = "upsell", "Upsell"
         OTHER = "other", "Other"
 
+    uid = models.CharField(
+        max_length=40, unique=True, default=new_uid, db_default=Left(Cast(RandomUUID(), models.TextField()), 8),
+        editable=False, help_text="What files call it, on every site.",
+    )  # fmt: skip
     name = models.CharField(max_length=120)
     type = models.CharField(max_length=20, choices=Type.choices, default=Type.OTHER)
     objective = models.CharField(max_length=300, blank=True, help_text="What it is for, in your own words.")
