@@ -171,6 +171,8 @@ def _until(settings: Settings, visit, now: datetime) -> datetime:
 
 
 def _woken(settings: Settings, woken: dict, visit, site) -> Outcome:
+    if woken["arm"] == "timeout":
+        return Done(woken.get("because") or "They were let go on before the time was up.", arm="timeout")
     arm = next((arm for arm in settings.arms if arm.uid == woken["arm"]), None)
     if arm is None:  # the version that is live now waits for other things
         return Done("What it waited for is no longer part of the step.", arm="timeout")

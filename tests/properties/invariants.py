@@ -7,11 +7,13 @@ from datetime import datetime
 from automation.models import Enrollment, Visit
 from campaigns.models import Campaign, Message
 from contacts.models import Change, Merge
+from events.models import Event
 from ops.models import SiteSettings
 from ops.work import due_queues
 from tests.smtp_server import Accepted
 
 RUNNING = ("active", "draining")
+BOUGHT, LOOKED = {"uid": "bought", "event": "order.completed"}, {"uid": "looked", "event": "product.viewed"}
 
 
 @dataclass
@@ -90,3 +92,17 @@ def nothing_is_overdue(now: datetime) -> None:
     running = Campaign.objects.running().values("pk")
     assert not Enrollment.objects.filter(campaign__in=running, due_at__lte=now).exists()
     assert not Message.objects.filter(settled_at__isnull=False, announced=False).exists()
+
+
+def nobody_waits_for_what_happened(merged: set[int]) -> None:
+    """Where the engine came to rest; what merged contacts did before wakes nobody."""
+    waiting = Visit.objects.filter(kind="wait_for", left_at=None, enrollment__campaign__in=Campaign.objects.running())
+    for visit in waiting.select_related("enrollment").exclude(enrollment__contact__in=merged):
+        row = visit.enrollment
+        assert row.state == "active" and row.listens, "waits, and does not listen"
+        since = {"contact": row.contact_id, "type": BOUGHT["event"], "occurred_at__gt": visit.entered_at}
+        for event in Event.objects.filter(**since):
+            order = event.properties.get("order")
+            assert order not in (None, row.entry_key), (
+                f"{row.contact_id} bought at {event.occurred_at}, and still waits"
+            )

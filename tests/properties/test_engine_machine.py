@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from campaigns import lifecycle, publishing
 from campaigns.claiming import claim
-from campaigns.document import Reentry, parse
+from campaigns.document import Document, Goal, Reentry, StepDoc, Trigger, Watch, parse
 from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign, Message
 from campaigns.sending import Batch
@@ -62,10 +62,14 @@ PLANS = {
     "short": [(0, "first"), (2, "third")],
     "other": [(1, "fourth"), (0, "second")],
 }
+# The same for the campaign that branches: hours until the time is up, and what else opens a way.
+FLOWS = {"long": (24, ()), "short": (2, (invariants.LOOKED,)), "other": (5, ())}
+LEAVES, IS_FOR = Watch(uid="left", event="subscription.cancelled"), Goal(uid="goal", event="trial.started")
 who = st.sampled_from(sorted(EMAILS))
 # What happens between two commits of a worker that sends.
 MEANWHILE = ["", "dies", "unsubscribe", "pause", "archive", "sign up", "merge", "lease lost"]
-which = st.integers(0, 2)
+DEEDS = [invariants.BOUGHT["event"]] * 3 + [invariants.LOOKED["event"], LEAVES.event, IS_FOR.event]
+which = st.integers(0, 3)
 few = st.integers(1, 4)
 flag = st.booleans()
 faults = st.sampled_from(["", "taken in silence", *FAULTS])
@@ -78,8 +82,24 @@ def plan(name: str, template: int) -> list[Row]:
     ]
 
 
+def flow(name: str, template: int) -> list[StepDoc]:
+    """Whoever buys is thanked, whoever only looks is asked, the rest are reminded; the ways join again."""
+    hours, more = FLOWS[name]
+    config = {
+        "arms": [invariants.BOUGHT, *more], "timeout": {"amount": hours, "unit": "hours"}, "again": name == "long",
+    }  # fmt: skip
+    ways = {arm["uid"]: f"mail-{arm['uid']}" for arm in config["arms"]} | {"timeout": "remind"}
+    mails = ["mail-bought", *(f"mail-{arm['uid']}" for arm in more), "remind"]
+    return [
+        StepDoc(uid="wait", kind="wait_for", config=config, next=ways),
+        *(StepDoc(uid=uid, kind="email", config={"template": template}, next={"done": "last"}) for uid in mails),
+        StepDoc(uid="last", kind="wait", config={"amount": 3, "unit": "hours"}, next={"done": "bye"}),
+        StepDoc(uid="bye", kind="email", config={"template": template}, next={"done": None}),
+    ]
+
+
 class Site:
-    """What every example begins with: three campaigns that differ in whom they take in again."""
+    """What every example begins with: three campaigns that differ in whom they take in again, and one that branches."""
 
     def __init__(self, server: FaultySmtpServer):
         self.server, self.user, self.template = server, UserFactory(), TemplateFactory()
@@ -89,6 +109,12 @@ class Site:
             CampaignFactory(event=TRIGGER, template=self.template, rows=plan("long", self.template.pk), **more).pk
             for more in ({}, {"reentry": again, "on_repeat": "restart"}, {"reentry": again, "entry_key": "order"})
         ]
+        document = Document(
+            name="Branches", triggers=[Trigger(event=TRIGGER)], reentry=again, entry_key="order",
+            exits=[LEAVES], goals=[IS_FOR], exit_on_goal=False, steps=flow("long", self.template.pk),
+        )  # fmt: skip
+        branching = lifecycle.activate(lifecycle.create(document, self.user, NOW), self.user, NOW)
+        self.campaigns.append(branching.pk)
 
 
 class Engine(RuleBasedStateMachine):
@@ -100,6 +126,7 @@ class Engine(RuleBasedStateMachine):
         self.server.reset()
         self.people = People(site.campaigns[0])
         self.stalled: list[list[Message]] = []
+        self.merged: set[int] = set()
         self.silent: set[str] = set()  # addresses that had said no, and
         self.resting: set[int] = set()  # campaigns that did not run, when the step began
         self.seen = 0
@@ -131,6 +158,16 @@ class Engine(RuleBasedStateMachine):
         for key in ("changes", "enrollments")[:carried]:
             QUEUES[key].work(self.now)
 
+    @rule(user=who, order=st.sampled_from(["", "a", "b"]), carried=st.integers(0, 2), event=st.sampled_from(DEEDS))
+    def do(self, user, order, carried, event):
+        """What campaigns look out for: a wait, a way out, a goal."""
+        properties = {"order": order} if order else {}
+        item = Item(kind="track", user_id=user, event=event, properties=properties)
+        assert not recording.record(self.site.source, [item], self.now).rejected
+        self.people.met(user)
+        for key in ("changes", "enrollments")[:carried]:
+            QUEUES[key].work(self.now)
+
     @rule(user=who, verb=st.sampled_from([consent.unsubscribe, consent.resubscribe]))
     def say(self, user, verb):
         for address in Address.objects.filter(email=EMAILS[user]):
@@ -142,6 +179,7 @@ class Engine(RuleBasedStateMachine):
         if one in ids and other in ids:
             merging.merge([(ids[one], ids[other])], self.now)
             self.people.are_one(one, other)
+            self.merged |= {ids[one], ids[other]}
 
     # --- marketers ---
 
@@ -159,7 +197,9 @@ class Engine(RuleBasedStateMachine):
 
     def _publish(self, campaign, name) -> None:
         document = parse(campaign.draft)
-        document.steps = from_rows(plan(name, self.site.template.pk))
+        branches = campaign.pk == self.site.campaigns[3]
+        template = self.site.template.pk
+        document.steps = flow(name, template) if branches else from_rows(plan(name, template))
         campaign = lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
         publishing.publish(campaign, self.site.user, self.now)
 
@@ -179,6 +219,7 @@ class Engine(RuleBasedStateMachine):
     def work_until_nothing_is_due(self):
         engine.run(self.now)
         invariants.nothing_is_overdue(self.now)
+        invariants.nobody_waits_for_what_happened(self.merged)
 
     @rule(fault=faults, meanwhile=st.sampled_from(MEANWHILE), user=who, index=which, limit=few, nth=few, before=flag)
     def send(self, fault, meanwhile, user, index, limit, nth, before):
@@ -221,7 +262,7 @@ class Engine(RuleBasedStateMachine):
     def all_comes_to_an_end(self) -> None:
         """Workers live, servers behave, nobody stops anything any more: within weeks everybody is through."""
         self.server.rules.clear()
-        for index in range(3):
+        for index in range(4):
             self.manage(index, "resume")
         SiteSettings.get().allow_sending()
         for _ in range(6):
