@@ -6,10 +6,12 @@ class AutomationConfig(AppConfig):
     verbose_name = "Automation"
 
     def ready(self):
-        from automation import advancing, engine, panels, uniting
+        from automation import advancing, engine, enrollment_fields, panels, uniting
+        from automation.kinds.branch import BranchKind
         from automation.kinds.email import EmailKind
         from automation.kinds.leave import LeaveKind
         from automation.kinds.score import ScoreKind
+        from automation.kinds.split import SplitKind
         from automation.kinds.wait import WaitKind
         from automation.kinds.wait_for import WaitForKind
         from automation.triggers.event import EventKind
@@ -19,10 +21,19 @@ class AutomationConfig(AppConfig):
         from contacts.merging import merge_steps
         from ops import work
 
-        for kind in (EmailKind(), WaitKind(), WaitForKind(), ScoreKind(), LeaveKind()):
+        for kind in (
+            EmailKind(),
+            WaitKind(),
+            WaitForKind(),
+            BranchKind(),
+            SplitKind(),
+            ScoreKind(),
+            LeaveKind(),
+        ):
             STEP_KINDS.register(kind.key, kind)
         for trigger in (EventKind(),):
             TRIGGER_KINDS.register(trigger.key, trigger)
+        enrollment_fields.register()
         doors.occupancy.register("enrollments", engine.occupancy)
         doors.on_published.register("follow", engine.follow)
         doors.on_resumed.register("spread", engine.spread_overdue)

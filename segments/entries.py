@@ -4,7 +4,20 @@ from dataclasses import dataclass
 from typing import Any
 
 CONTACT, ATTRIBUTES, COMPANY = "Contact", "Attributes", "Company"
-GROUPS = (CONTACT, ATTRIBUTES, COMPANY, "Events", "E-mails", "Consent", "Segments", "Computed", "Scores", "Sample")
+STEPS = "Earlier steps"  # of the campaign that they are in
+GROUPS = (
+    CONTACT,
+    ATTRIBUTES,
+    COMPANY,
+    "Events",
+    "E-mails",
+    "Consent",
+    "Segments",
+    "Computed",
+    "Scores",
+    "Sample",
+    STEPS,
+)
 EVENT = "Event"  # the group of event.* fields, where there is an event
 
 
