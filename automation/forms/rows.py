@@ -22,7 +22,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from campaigns.config_form import ConfigForm
 
 LONGEST_NAME = 60
-RESERVED = {"else", "done", "skipped", "exit", "failed"}
+RESERVED = {"else", "done", "skipped", "exit", "failed", "timeout", "again"}
 
 
 def name_field(label: str, missing: str) -> forms.CharField:

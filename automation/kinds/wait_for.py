@@ -8,6 +8,7 @@ import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 
+from automation.forms.wait_for import WaitForForm
 from automation.kinds.wait import LONGEST_DAYS, begun
 from automation.models import Enrollment, Visit
 from automation.zones import in_zone
@@ -46,6 +47,7 @@ class Settings(msgspec.Struct, kw_only=True):
 class WaitForKind(StepKind):
     key, label, icon, group = "wait_for", "Wait for", "pending_actions", "Timing"
     help = "Until they do something, or a condition comes true; else another way when the time is up."
+    form = WaitForForm
 
     def problems(self, config):
         settings = _read(config)

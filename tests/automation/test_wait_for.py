@@ -1,9 +1,11 @@
 """Wait for: what somebody does, or what comes true, opens a way; else the time is up."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from automation.forms.wait_for import WaitForForm
 from automation.kinds.wait_for import WaitForKind
 from automation.models import Enrollment, Visit
 from campaigns import lifecycle
@@ -194,3 +196,54 @@ def test_it_is_told_in_words():
         "wait until somebody completes an order, at most 2 days, from the last time the trigger happened"
     )
     assert [arm.label for arm in kind.arms(config)] == ["Somebody completes an order", "Not within 2 days"]
+
+
+def posted(*rows, **more):
+    data = {
+        "s-amount": "2",
+        "s-unit": "days",
+        "s-since": "step",
+        **{f"s-{name}": value for name, value in more.items()},
+    }
+    data |= {"s-arms-TOTAL_FORMS": len(rows), "s-arms-INITIAL_FORMS": 0}
+    data |= {f"s-arms-{n}-{name}": value for n, row in enumerate(rows) for name, value in row.items()}
+    return WaitForForm(data, prefix="s", event_type="cart.abandoned")
+
+
+def test_the_form_gives_what_was_chosen():
+    pro = {"field": "contact.plan", "op": "is", "value": "pro"}
+    form = posted(
+        {"event": "order.completed", "uid": "bought", "filter": "", "condition": "nonsense that nobody sees"},
+        {"event": "-", "condition": json.dumps(pro), "name": "Became pro"},
+        again="on",
+    )
+    assert form.is_valid(), (form.errors, form.rows.errors)
+    config = form.config()
+    assert config["timeout"] == {"amount": 2, "unit": "days"} and config["again"] is True
+    assert config["arms"][0] == BOUGHT
+    assert config["arms"][1]["uid"] == "became-pro" and "event" not in config["arms"][1]
+    assert WaitForKind().problems(config) == []
+    shown = WaitForForm(initial=WaitForForm.initial_from(config), prefix="s")
+    assert [row["event"].value() for row in shown.rows] == ["order.completed", "-"]
+    assert (shown["amount"].value(), shown["unit"].value()) == (2, "days")
+
+
+@pytest.mark.parametrize("rows, more, sentence", [
+    ([], {}, "Choose what to wait for."),
+    ([{"event": ""}], {}, "Choose what to wait for."),
+    ([{"event": "-"}], {}, "Say what must come true."),
+    ([{"event": "no.such"}], {}, "There is no such event type; choose one of the list."),
+    ([{"event": "order.completed"}], {"amount": "-1"}, "At most: write a number above 0."),
+    ([{"event": "order.completed"}], {"amount": "nan"}, "At most: write a number above 0."),
+])  # fmt: skip
+def test_the_form_says_what_is_wrong(rows, more, sentence):
+    form = posted(*rows, **more)
+    assert not form.is_valid()
+    said = [*(text for its in form.errors.values() for text in its)]
+    said += [text for row in form.rows.errors for its in row.values() for text in its]
+    assert sentence in said
+
+
+@pytest.mark.parametrize("config", [{}, {"arms": 3}, {"arms": [1, {}]}, {"timeout": "x"}, {"arms": [{"condition": 5}]}])
+def test_the_form_shows_whatever_it_is_given(config):
+    assert str(WaitForForm(initial=WaitForForm.initial_from(config), prefix="s")["amount"])
