@@ -9,7 +9,8 @@ from django.db import connection
 
 from automation.models import Enrollment, Visit
 from campaigns.document import Document, StepDoc
-from campaigns.step_kinds import STEP_KINDS, Done, Exit, Outcome, Wait
+from campaigns.flow import way_on
+from campaigns.step_kinds import Done, Exit, Outcome, Wait
 from segments import conditions
 
 UPDATE_ENROLLMENTS = """
@@ -113,14 +114,6 @@ def _follow(enrollment: Enrollment, outcome: Done, document: Document, now: date
     else:
         # `scheduled_at` stays what it was: a mail's lateness counts from when it should have gone out.
         enrollment.state, enrollment.step_uid = Enrollment.State.ACTIVE, target
-
-
-def way_on(step: StepDoc, arm: str) -> str | None:
-    """Where an arm leads; one that leads nowhere of its own takes the usual way."""
-    if arm in step.next:
-        return step.next[arm]
-    usual = STEP_KINDS[step.kind].arms(step.config)[-1].key
-    return step.next.get("done", step.next.get(usual))
 
 
 def _leave(enrollment: Enrollment, state: str, reason: str, explanation: str, now: datetime) -> None:

@@ -51,7 +51,7 @@ def rows(document: Document) -> list[Row] | None:
     for step, follower in zip(document.steps, [*document.steps[1:], None], strict=True):
         if step.next != {"done": follower.uid if follower else None}:
             return None
-        if step.kind == "wait" and wait is None and not step.only_if and step.config.keys() <= {"amount", "unit"}:
+        if step.kind == "wait" and wait is None and not step.only_if and step.config.keys() == {"amount", "unit"}:
             wait = step
         elif step.kind in ACTIONS:
             found.append(_row(step, wait))

@@ -63,6 +63,7 @@ class StepKind:
     icon: ClassVar[str]
     group: ClassVar[str] = "Flow"  # under which heading it is offered
     help: ClassVar[str] = ""  # what it is for, in a sentence
+    ends: ClassVar[bool] = False  # nobody goes on from here, but those who skip it
     form: ClassVar[type[ConfigForm] | None] = None  # None: nothing to set
 
     def problems(self, config: dict) -> list[str]:
