@@ -201,9 +201,7 @@ def _point(document: Document, way: Way, target: str | None) -> None:
         step.next = {one.arm: one.target for one in ways_of(step)} | {way.arm: target}
 
 
-def _put(
-    document: Document, steps: list[StepDoc], head: str, place: list[Way], leaving: set[tuple[str, str]]
-) -> None:
+def _put(document: Document, steps: list[StepDoc], head: str, place: list[Way], leaving: set[tuple[str, str]]) -> None:
     """Steps on a way, the head first; the arms that leave them go on to what follows there."""
     if not leaving and place[0].target:
         raise CannotBeDone("No way leads on from it, so it can only stand where a way ends.")
@@ -226,5 +224,3 @@ def _replaced(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_replaced(item, names) for item in value]
     return names.get(value, value) if isinstance(value, str) else value
-
-

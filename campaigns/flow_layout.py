@@ -175,4 +175,3 @@ def _beside(lanes: list[Block]) -> Block:
     if lanes:
         whole.entry = (lanes[0].entry + lanes[-1].entry) / 2
     return whole
-

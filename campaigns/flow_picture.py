@@ -113,5 +113,3 @@ class Picture:
         if drawn.what in ("end", "jump"):
             return self.tops[drawn.knees[-1].row]
         return self.tops[self.block.places[drawn.way.target or ENTRY][1]]
-
-

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from automation.forms.email import EmailForm
 from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
 from campaigns.queueing import new_message, queue
 from campaigns.step_kinds import Done, StepKind, Wait
@@ -11,7 +12,9 @@ LONGEST_LATENESS = 24 * 30
 
 
 class EmailKind(StepKind):
-    key, label, icon = "email", "Send e-mail", "mail"
+    key, label, icon, group = "email", "Send e-mail", "mail", "Messages"
+    help = "One mail to each; then they go on, whatever came of it."
+    form = EmailForm
 
     def problems(self, config):
         found = []

@@ -4,7 +4,8 @@ from campaigns.step_kinds import Exit, StepKind
 
 
 class LeaveKind(StepKind):
-    key, label, icon = "leave", "Leave the campaign", "logout"
+    key, label, icon, group, ends = "leave", "Leave the campaign", "logout", "Flow", True
+    help = "Ends it here for everybody who gets here; with “only if”, for some."
 
     def describe(self, config):
         return "leave the campaign"

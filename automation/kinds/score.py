@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from automation.forms.score import ScoreForm
 from campaigns.step_kinds import Done, StepKind, Wait
 from scoring import adjusting, reading, rule_words, shown
 from scoring.adjusting import MAX_REASON, Deed, Refused
@@ -33,7 +34,9 @@ class Change(msgspec.Struct, kw_only=True):
 
 
 class ScoreKind(StepKind):
-    key, label, icon = "score", "Change score", "speed"
+    key, label, icon, group = "score", "Change score", "speed", "People"
+    help = "Points for those who get here, or another stage of the lifecycle."
+    form = ScoreForm
 
     def problems(self, config):
         change = _read(config)

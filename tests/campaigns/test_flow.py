@@ -145,7 +145,10 @@ def test_in_front_of_a_join_means_for_all_who_get_there():
 
 
 def test_a_removed_step_leaves_what_led_to_it_at_what_follows():
-    assert shape_of(ended(drawn_as(SHAPES["a list"]), do="remove", uid="b")) == {"a": {"done": "c"}, "c": {"done": None}}
+    assert shape_of(ended(drawn_as(SHAPES["a list"]), do="remove", uid="b")) == {
+        "a": {"done": "c"},
+        "c": {"done": None},
+    }
     assert list(shape_of(ended(drawn_as(SHAPES["a list"]), do="remove", uid="a"))) == ["b", "c"]
 
 

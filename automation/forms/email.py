@@ -1,0 +1,54 @@
+"""Send e-mail: which mail, and until when it may still go out."""
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from campaigns.config_form import ConfigForm
+from campaigns.models import DEFAULT_LATENESS_HOURS
+from campaigns.sequence_offers import templates, whole_number
+
+
+class EmailForm(ConfigForm):
+    """The settings of a mail."""
+
+    template = "campaigns/panels/email.html"
+
+    # named “template” in the settings, as the class names its own page
+    mail = forms.TypedChoiceField(
+        label="Mail",
+        coerce=int,
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={
+            "required": "Choose the mail to send.",
+            "invalid_choice": "This template no longer exists; choose another one.",
+        },
+    )
+    lateness_hours = whole_number(
+        "Not sent when late by more than (hours)",
+        1,
+        720,
+        initial=DEFAULT_LATENESS_HOURS,
+        required=False,
+        help_text="After a pause or an outage: what comes later than that is left out, and they go on.",
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        mail: Any = self.fields["mail"]
+        mail.choices = [("", "Choose a template…"), *((one.pk, one.name) for one in templates())]
+
+    @classmethod
+    def initial_from(cls, config):
+        return {
+            "mail": config.get("template"),
+            "lateness_hours": config.get("lateness_hours", DEFAULT_LATENESS_HOURS),
+        }
+
+    def config(self):
+        typed = self.cleaned_data
+        return {
+            "template": typed["mail"],
+            "lateness_hours": typed["lateness_hours"] or DEFAULT_LATENESS_HOURS,
+        }
