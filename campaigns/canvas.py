@@ -64,7 +64,7 @@ def _step(flow: Flow, step: StepDoc, wrong: list[str]) -> dict[str, Any]:
         "title": step.name or words[:1].upper() + words[1:],
         "words": words,
         "only_if": in_words(step.only_if, "enrollment") if step.only_if else "",
-        "mails": bool(kind) and kind.group == "Messages",
+        "mails": bool(kind and kind.group == "Messages"),
         "ends": bool(kind and kind.ends and not step.only_if),
         "problems": wrong,
         "notes": notes,

@@ -111,7 +111,8 @@ class Flow:
 
     @cached_property
     def walks(self) -> list[Walk]:
-        found, seen = [], set()
+        found: list[Walk] = []
+        seen: set[str] = set()
         for root in [ENTRY, *self._roots()]:
             if root not in seen:
                 walk = self._walk(root, seen)

@@ -97,7 +97,7 @@ class _Builder:
 
     def _lane(self, way: Way) -> Block:
         drawn = Drawn(way, self._what(way))
-        if drawn.what == "step" and not self.joins(way.target):
+        if drawn.what == "step" and way.target and not self.joins(way.target):
             lane = self.block(way.target)
         else:
             stands = drawn.what in ("end", "jump")
