@@ -220,6 +220,9 @@ class Change(models.Model):
         Source, models.SET_NULL, null=True, db_constraint=False, db_index=False, related_name="+"
     )
     triggers = models.BooleanField(default=True, help_text="Imports and merged history trigger nothing.")
+    hops = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How many deeds of the engine's own led here."
+    )
     parked_because = models.TextField(blank=True)
     due_at = models.DateTimeField(null=True, default=clock.now, help_text="Empty: parked.")
 

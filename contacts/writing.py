@@ -6,6 +6,7 @@ nothing is written about a contact that is as wanted already. (Events come in th
 
 import zoneinfo
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,8 @@ from lib import clean_json
 from ops.models import Source
 
 MAX_PATH_LENGTH = 128
+Hops = Mapping[int, int]  # contact → how many deeds of the engine's own led here
+NONE: Hops = {}
 OWN_COLUMNS = {"email", "timezone", "tags", "id", "user_id"}  # kept in places of their own
 
 
@@ -115,8 +118,27 @@ def set_timezone(contact_ids: Iterable[int], name: str, now: datetime, source: S
 
 
 @transaction.atomic
-def add_tags(contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None) -> int:
-    """Put tags on contacts; unknown ones are made. Raises NotWritable."""
+def set_each(values: Mapping[int, Mapping[str, Any]], now: datetime, hops: Hops = NONE) -> dict[int, str]:
+    """Set attributes of many contacts, to each its own; returns why not, for those who cannot have theirs."""
+    refused: dict[int, str] = {}
+
+    def write(contact: Contact) -> list[str]:
+        before = deepcopy(contact.attributes)
+        try:
+            return _set_paths(contact, _checked_values(values[contact.pk]))
+        except NotWritable as fault:
+            contact.attributes, refused[contact.pk] = before, str(fault)
+            return []
+
+    _change(values, write, now, None, hops)
+    return refused
+
+
+@transaction.atomic
+def add_tags(
+    contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None, hops: Hops = NONE
+) -> int:
+    """Put tags on contacts; unknown ones are made. `hops`: whom the engine's own deeds led here. Raises NotWritable."""
     wanted = sorted({_tag_name(name) for name in names})
     if not wanted:
         return 0
@@ -127,18 +149,20 @@ def add_tags(contact_ids: Iterable[int], names: Collection[str], now: datetime, 
     missing = [(key, tag) for key in keys for tag in sorted(tags) if (key, tag) not in worn]
     rows = [ContactTag(contact_id=key, tag_id=tag, added_at=now) for key, tag in missing]
     ContactTag.objects.bulk_create(rows, ignore_conflicts=True)
-    return _announce_tags(((key, tags[tag]) for key, tag in missing), now, source)
+    return _announce_tags(((key, tags[tag]) for key, tag in missing), now, source, hops)
 
 
 @transaction.atomic
-def remove_tags(contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None) -> int:
+def remove_tags(
+    contact_ids: Iterable[int], names: Collection[str], now: datetime, source: Source | None = None, hops: Hops = NONE
+) -> int:
     """Take tags off contacts."""
     if not names:
         return 0
     worn = ContactTag.objects.filter(contact__in=_locked_ids(contact_ids), tag__name__in=list(names))
     gone = list(worn.values_list("pk", "contact_id", "tag__name"))
     ContactTag.objects.filter(pk__in=[pk for pk, _, _ in gone]).delete()
-    return _announce_tags(((key, name) for _, key, name in gone), now, source)
+    return _announce_tags(((key, name) for _, key, name in gone), now, source, hops)
 
 
 # --- one change, many contacts ---
@@ -146,14 +170,14 @@ def remove_tags(contact_ids: Iterable[int], names: Collection[str], now: datetim
 Write = Callable[[Contact], list[str]]
 
 
-def _change(contact_ids: Iterable[int], write: Write, now: datetime, source: Source | None) -> int:
+def _change(contact_ids: Iterable[int], write: Write, now: datetime, source: Source | None, hops: Hops = NONE) -> int:
     """Apply `write`, which returns the names of what it wrote; save and announce those it changed."""
     rows = Contact.objects.filter(pk__in=_sorted(contact_ids)).order_by("pk").select_for_update(no_key=True)
     written = {contact: names for contact in rows if (names := write(contact))}
     for contact in written:
         contact.updated_at = now
     Contact.objects.bulk_update(written, ["attributes", "address", "timezone", "updated_at"])
-    _announce(Change.Kind.ATTRIBUTES, {contact.pk: names for contact, names in written.items()}, now, source)
+    _announce(Change.Kind.ATTRIBUTES, {contact.pk: names for contact, names in written.items()}, now, source, hops)
     return len(written)
 
 
@@ -204,17 +228,20 @@ def _sorted(contact_ids: Iterable[int]) -> list[int]:
     return sorted(set(contact_ids))
 
 
-def _announce_tags(pairs: Iterable[tuple[int, str]], now: datetime, source: Source | None) -> int:
+def _announce_tags(pairs: Iterable[tuple[int, str]], now: datetime, source: Source | None, hops: Hops) -> int:
     names: dict[int, list[str]] = {}
     for key, name in pairs:
         names.setdefault(key, []).append(name)
     Contact.objects.filter(pk__in=names).update(updated_at=now)
-    return _announce(Change.Kind.TAGS, names, now, source)
+    return _announce(Change.Kind.TAGS, names, now, source, hops)
 
 
-def _announce(kind: str, names: Mapping[int, list[str]], now: datetime, source: Source | None) -> int:
+def _announce(kind: str, names: Mapping[int, list[str]], now: datetime, source: Source | None, hops: Hops) -> int:
     Change.objects.bulk_create(
-        Change(contact_id=key, kind=kind, names=said, source=source, due_at=now) for key, said in names.items()
+        Change(
+            contact_id=key, kind=kind, names=said, source=source, due_at=now, hops=hops[key] + 1 if key in hops else 0
+        )  # fmt: skip
+        for key, said in names.items()
     )
     return len(names)
 

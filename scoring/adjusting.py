@@ -124,7 +124,7 @@ def move_stage(
     stayed = [one for one in settled if one not in moving]
     occasion = Occasion(now, Cause.HAND, hops=hops or {})
     telling.tell([*moved, *stayed], occasion)
-    telling.note([one._replace(changed=True) for one in moved] + stayed, now)
+    telling.note([one._replace(changed=True) for one in moved] + stayed, now, hops=hops)
     return len(moved)
 
 

@@ -53,4 +53,4 @@ def settle_apart(pairs: Pairs, occasion: membership.Occasion) -> None:
     """Settle outside of the pipeline, in the lanes of these contacts, which the caller holds; tell everybody."""
     settled = settling.settle(grouped(pairs), occasion.now)
     telling.tell(settled, occasion)
-    telling.note(settled, occasion.now)
+    telling.note(settled, occasion.now, hops=occasion.hops)

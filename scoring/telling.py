@@ -1,6 +1,6 @@
 """What follows from scores that became others: events for people and campaigns, news for the segments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from contacts.models import Change
@@ -65,14 +65,22 @@ def _event(one: Settled, type_: str, properties: dict, what: str, occasion: Occa
     )
 
 
-def note(settled: Iterable[Settled], now: datetime, triggers: bool = True) -> None:
-    """Changes for the pipeline, where scores became others outside of it and a segment reads them."""
+def note(
+    settled: Iterable[Settled], now: datetime, triggers: bool = True, hops: Mapping[int, int] | None = None
+) -> None:
+    """Changes for the pipeline, where scores became others outside of it and a segment reads them.
+
+    `hops`: of those whom the engine's own deeds led here.
+    """
     changed = [one for one in settled if one.changed]
     keys = dict(ScoreModel.objects.filter(pk__in={one.model_id for one in changed}).values_list("pk", "key"))
     if not Segment.objects.evaluated().filter(reads__overlap=[token(key) for key in keys.values()]).exists():
         return
-    kind = Change.Kind.SCORES
+    kind, led = Change.Kind.SCORES, hops or {}
     Change.objects.bulk_create(
-        Change(contact_id=one.contact_id, kind=kind, names=[keys[one.model_id]], due_at=now, triggers=triggers)
+        Change(
+            contact_id=one.contact_id, kind=kind, names=[keys[one.model_id]], due_at=now, triggers=triggers,
+            hops=led[one.contact_id] + 1 if one.contact_id in led else 0,
+        )
         for one in changed
-    )
+    )  # fmt: skip

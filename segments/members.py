@@ -1,6 +1,7 @@
 """Static segments: people are put in, taken out and moved, by hand, import, API or a step of a campaign."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -10,6 +11,9 @@ from segments.membership import Moved, Occasion
 from segments.models import Membership, Segment
 from segments.sql import array
 
+Hops = Mapping[int, int]  # contact → how many deeds of the engine's own led here
+NONE: Hops = {}
+
 # The pipeline asks the segments that read this one; the caller need not hold lanes for it.
 _AFTER = """
 ), flow AS (
@@ -17,8 +21,9 @@ _AFTER = """
     SELECT %(segment)s, %(day)s, count(*) FILTER (WHERE entered), count(*) FILTER (WHERE NOT entered)
     FROM moved HAVING count(*) > 0
 ), change AS (
-    INSERT INTO contacts_change (contact_id, kind, names, triggers, parked_because, due_at)
-    SELECT contact_id, 'segments', jsonb_build_array(%(segment)s::text), %(triggers)s, '', %(now)s
+    INSERT INTO contacts_change (contact_id, kind, names, triggers, hops, parked_because, due_at)
+    SELECT contact_id, 'segments', jsonb_build_array(%(segment)s::text), %(triggers)s,
+        coalesce((%(hops)s::jsonb ->> contact_id::text)::int + 1, 0), '', %(now)s
     FROM moved ORDER BY contact_id
 )
 SELECT entered, segment_id, contact_id, id, %(cause)s FROM moved ORDER BY id
@@ -50,20 +55,28 @@ class NotStatic(ValueError):
 
 
 @transaction.atomic
-def add(segment: Segment, contact_ids: Collection[int], now: datetime, cause: str, by=None, hops: int = 0) -> int:
+def add(segment: Segment, contact_ids: Collection[int], now: datetime, cause: str, by=None, hops: Hops = NONE) -> int:
     """Put contacts in; how many were not in it before. Raises NotStatic."""
     return len(_write(_ADD, segment, contact_ids, now, cause, by, hops))
 
 
 @transaction.atomic
-def remove(segment: Segment, contact_ids: Collection[int], now: datetime, cause: str, by=None, hops: int = 0) -> int:
+def remove(
+    segment: Segment, contact_ids: Collection[int], now: datetime, cause: str, by=None, hops: Hops = NONE
+) -> int:
     """Take contacts out; how many were in it. Raises NotStatic."""
     return len(_write(_REMOVE, segment, contact_ids, now, cause, by, hops))
 
 
 @transaction.atomic
 def move(
-    source: Segment, target: Segment, contact_ids: Collection[int], now: datetime, cause: str, by=None, hops: int = 0
+    source: Segment,
+    target: Segment,
+    contact_ids: Collection[int],
+    now: datetime,
+    cause: str,
+    by=None,
+    hops: Hops = NONE,
 ) -> int:
     """Take contacts out of one list and put those who were in it into another; how many that were."""
     if target.is_dynamic:
@@ -73,7 +86,7 @@ def move(
     return len(moved)
 
 
-def _write(statement: str, segment: Segment, contact_ids, now: datetime, cause: str, by, hops: int) -> list[Moved]:
+def _write(statement: str, segment: Segment, contact_ids, now: datetime, cause: str, by, hops: Hops) -> list[Moved]:
     if segment.is_dynamic:
         raise NotStatic(_sentence(segment))
     if not contact_ids:
@@ -81,12 +94,13 @@ def _write(statement: str, segment: Segment, contact_ids, now: datetime, cause: 
     values = {
         "segment": segment.pk, "contacts": array(sorted(set(contact_ids))), "now": now, "day": now.date(),
         "cause": cause, "by": by.pk if by else None, "triggers": cause not in membership.SILENT,
+        "hops": json.dumps(dict(hops)),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, [values["contacts"]])
         cursor.execute(statement, values)
         moved = [Moved(*row) for row in cursor.fetchall()]
-    membership.tell(moved, Occasion(now, cause, hops=dict.fromkeys(contact_ids, hops) if hops else {}))
+    membership.tell(moved, Occasion(now, cause, hops=hops))
     return moved
 
 

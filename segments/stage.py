@@ -67,6 +67,6 @@ def occasion_of(batch) -> Occasion:
             merged = change.kind == change.Kind.MERGED or by_contact.get(change.contact_id) == Cause.MERGED
             by_contact[change.contact_id] = Cause.MERGED if merged else Cause.IMPORT
     hops: dict[int, int] = {}
-    for event in batch.events:
-        hops[event.contact_id] = max(hops.get(event.contact_id, 0), event.hops)
+    for one in (*batch.events, *batch.changes):
+        hops[one.contact_id] = max(hops.get(one.contact_id, 0), one.hops)
     return Occasion(batch.now, Cause.CHANGE, by_contact, hops)
