@@ -54,6 +54,9 @@ class Enrollment(models.Model):
     listens = models.BooleanField(
         default=False, db_default=False, help_text="What it waits for may happen before it is due."
     )
+    skips_message = models.BooleanField(
+        default=False, db_default=False, help_text="A date was past already: the next mail is left out."
+    )
     steps_taken = models.PositiveIntegerField(default=0, help_text="Guards against loops without end.")
     entered_at = models.DateTimeField(default=clock.now)
     left_at = models.DateTimeField(null=True)

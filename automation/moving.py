@@ -16,10 +16,10 @@ from segments import conditions
 UPDATE_ENROLLMENTS = """
 UPDATE automation_enrollment AS e SET state = n.state, step_uid = n.step_uid, due_at = n.due_at,
     scheduled_at = n.scheduled_at, left_at = n.left_at, reason = n.reason, explanation = n.explanation,
-    steps_taken = n.steps_taken, listens = n.listens
+    steps_taken = n.steps_taken, listens = n.listens, skips_message = n.skips_message
 FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, state text, step_uid text, due_at timestamptz,
     scheduled_at timestamptz, left_at timestamptz, reason text, explanation text, steps_taken int,
-    listens boolean)
+    listens boolean, skips_message boolean)
 WHERE e.id = n.id
 """
 
@@ -73,6 +73,7 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
             "explanation",
             "steps_taken",
             "listens",
+            "skips_message",
         )
         for move in moves
     ]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from automation import holding
 from automation.forms.email import EmailForm
 from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
 from campaigns.queueing import new_message, queue
@@ -36,12 +37,13 @@ class EmailKind(StepKind):
         return f"send “{name}”" if name else "send an e-mail"
 
     def run(self, visits, now):
-        begun = [visit for visit in visits if not visit.message_id]
+        turned = holding.turned(visits, now)
+        begun = [visit for place, visit in enumerate(visits) if not visit.message_id and place not in turned]
         messages = self._messages(begun, now)
         queue(messages)
         for visit, message in zip(begun, messages, strict=True):
             visit.message = message
-        return [self._outcome(visit.message) for visit in visits]
+        return [turned.get(place) or self._outcome(visit.message) for place, visit in enumerate(visits)]
 
     def _messages(self, visits, now):
         if not visits:

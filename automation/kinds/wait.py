@@ -1,53 +1,143 @@
-"""Wait: a duration."""
+"""Wait: a length of time, a weekday, a date; what it means is in `automation.waiting`."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from automation.zones import in_zone
-from campaigns.step_kinds import Done, StepKind, Wait
-from contacts.models import Contact
-from lib.durations import UNITS, duration, in_words
+from automation import dates, wait_checks, wait_words, waiting
+from automation.dates import Reading
+from automation.forms.wait import WaitForm
+from automation.zones import flaw, spoken, zone_of
+from campaigns.step_kinds import Done, Exit, Outcome, StepKind, Wait
+from lib.chances import share_of
+from lib.words import in_plain_words
 from ops.models import SiteSettings
 
-LONGEST_DAYS = 730
 # The engine may lag behind in a burst. Older than this it was a pause or an outage, and the wait begins with its end.
 LONGEST_LAG = timedelta(minutes=5)
+LONGEST_DAYS = waiting.LONGEST.days
+THEN = {"continue": "so it goes on at once", "exit": "so they leave", "skip": "so the next mail is skipped"}
 
 
 class WaitKind(StepKind):
-    key, label, icon = "wait", "Wait", "hourglass_empty"
+    key, label, icon, group = "wait", "Wait", "hourglass_empty", "Timing"
+    help = "Holds people here for a length of time, until a weekday, or until a date."
+    form = WaitForm
 
     def problems(self, config):
-        amount, unit = config.get("amount"), config.get("unit")
-        if unit not in UNITS:
-            return ["Choose minutes, hours, days or weeks to wait."]
-        if isinstance(amount, bool) or not isinstance(amount, int | float) or not amount > 0:
-            return ["Say how long to wait: a number above 0."]
-        if duration(min(amount, 10**9), unit).days > LONGEST_DAYS:
-            return ["A wait is at most 2 years long."]
-        return []
+        return [sentence for _, sentence in wait_checks.faults(config)]
+
+    def references(self, config):
+        return [("field", config["field"])] if config.get("mode") == "field" else []
 
     def describe(self, config):
-        return f"wait {in_words(duration(config['amount'], config['unit']))}"
+        wait = waiting.read(config)
+        return f"wait {wait_words.with_remedies(wait)}" if wait and not self.problems(config) else "wait"
+
+    def example(self, config, now, zone):
+        wait = waiting.read(config)
+        return wait_words.example(wait, now, zone) if wait and not self.problems(config) else ""
 
     def run(self, visits, now):
-        site = SiteSettings.get() if any(not visit.pk for visit in visits) else None
-        return [self._over(visit) if visit.pk else self._begin(visit, site, now) for visit in visits]
+        wait = waiting.read(visits[0].step.config)
+        assert wait
+        site = SiteSettings.get() if wait.has_date or any(not visit.pk for visit in visits) else None
+        readings = _readings(wait, visits)
+        return [self._outcome(wait, visit, site, readings, now) for visit in visits]
 
-    def _begin(self, visit, site, now):
-        span = duration(visit.step.config["amount"], visit.step.config["unit"])
-        contact: Contact = visit.enrollment.contact
-        until = begun(visit.enrollment.scheduled_at, now) + span
-        return Wait(
-            f"Waits {in_words(span)}, until {in_zone(until, contact.timezone, site)}.",
-            until,
-            facts={"until": until.isoformat()},
-        )
+    def _outcome(self, wait, visit, site, readings, now) -> Outcome:
+        reading = readings.get(visit.enrollment_id)
+        if not visit.pk:
+            return _begin(wait, visit, begun(visit.enrollment.scheduled_at, now), site, reading)
+        if wait.mode == "field" and (later := _put_off(wait, visit, site, reading, now)):
+            return later
+        return Done(f"Waited {wait_words.words(wait)}.")
 
-    def _over(self, visit):
-        config = visit.step.config
-        return Done(f"Waited {in_words(duration(config['amount'], config['unit']))}.")
+    def due_again(self, visits: Sequence, config: dict[str, Any], now: datetime) -> list[datetime | None]:
+        """When people who wait already are due by another configuration: the time already waited counts.
+
+        None: it names no usable date for them, so they keep their time. A fixed number of queries.
+        """
+        wait = waiting.read(config)
+        assert wait
+        site, readings = SiteSettings.get(), _readings(wait, visits)
+        found = [_until(wait, visit, since(visit), site, readings.get(visit.enrollment_id)) for visit in visits]
+        return [until and max(until, now) for until in found]
+
+
+def _readings(wait: waiting.Wait, visits: Sequence) -> Any:
+    if wait.mode != "field":
+        return {}
+    return dates.readings(wait.field, [visit.enrollment_id for visit in visits])
 
 
 def begun(scheduled: datetime | None, now: datetime) -> datetime:
     """When the step before was over, as the reader saw it: not when the engine got round to this one."""
     return scheduled if scheduled and timedelta() <= now - scheduled <= LONGEST_LAG else now
+
+
+def since(visit) -> datetime:
+    """From when a wait that goes on counts."""
+    known = visit.facts.get("since")
+    return datetime.fromisoformat(known) if known else visit.entered_at
+
+
+def _until(wait: waiting.Wait, visit, start: datetime, site: SiteSettings, reading: Reading | None) -> datetime | None:
+    zone = zone_of(visit.enrollment.contact.timezone, site)
+    return waiting.until(wait, start, zone, _chance(visit), reading)
+
+
+def _chance(visit) -> float:
+    return share_of("wait", visit.enrollment_id, visit.step_uid)
+
+
+def _begin(wait: waiting.Wait, visit, start: datetime, site: SiteSettings, reading: Reading | None) -> Outcome:
+    until = _until(wait, visit, start, site, reading)
+    if until is None or until < start:
+        return _without(wait, visit, until, site, reading)
+    name = visit.enrollment.contact.timezone
+    span = waiting.drawn(wait, _chance(visit))
+    explanation = wait_words.begun(wait, until, span, zone_of(name, site)) + flaw(name, site)
+    return Wait(explanation, until, facts={"since": start.isoformat(), "until": until.isoformat(), **_seen(reading)})
+
+
+def _seen(reading: Reading | None) -> dict[str, Any]:
+    """The date as it was sent; of anything else, which may be long, the beginning in words."""
+    if reading is None:
+        return {}
+    return {"date": reading.sent if reading.at else in_plain_words(reading.sent)[:100]}
+
+
+def _put_off(wait: waiting.Wait, visit, site: SiteSettings, reading: Reading | None, now: datetime) -> Wait | None:
+    """The date was moved to a later one while they waited for it."""
+    if reading is None or "date" not in visit.facts or reading.sent == visit.facts["date"]:
+        return None
+    outcome = _begin(wait, visit, since(visit), site, reading)
+    return outcome if isinstance(outcome, Wait) and outcome.until and outcome.until > now else None
+
+
+def _without(wait: waiting.Wait, visit, until: datetime | None, site: SiteSettings, reading: Reading | None) -> Outcome:
+    """What becomes of those whose date is past, or is none."""
+    remedy, name = (wait.past if until else wait.missing), visit.enrollment.contact.timezone
+    sentence = f"{_what_is_wrong(wait, until, zone_of(name, site), reading)}, {THEN[remedy]}.{flaw(name, site)}"
+    facts = _seen(reading) or None
+    if remedy == "exit":
+        return Exit(sentence, "date_past" if until else "bad_date", facts=facts)
+    if remedy == "skip":
+        visit.enrollment.skips_message = True
+    return Done(sentence, facts=facts)
+
+
+def _what_is_wrong(wait: waiting.Wait, until: datetime | None, zone, reading: Reading | None) -> str:
+    what = wait_words.words(wait).removeprefix("until ")
+    what = what[0].upper() + what[1:]
+    if until:
+        return (
+            f"{what}, was {spoken(until, zone)}" if wait.mode == "field" else f"{spoken(until, zone)} is past already"
+        )
+    label = wait_words.field_label(wait.field)
+    if reading is None or reading.sent in (None, ""):
+        return f"There is no date in {label}" if wait.mode == "field" else f"{what} is more than 2 years away"
+    if reading.at is None:
+        return f"“{in_plain_words(reading.sent)}”, in {label}, is no date"
+    return f"{what}, is more than 2 years away"
