@@ -75,9 +75,9 @@ def _counts() -> dict:
 def by_step(campaign: Campaign) -> dict[str, Numbers]:
     """Numbers per step uid, since the campaign began; three queries."""
     numbers: dict[str, Numbers] = {}
-    inside = _inside([campaign.pk]).values(uid=F("enrollments__step_uid"))
+    inside = _inside([campaign.pk]).values(step=F("enrollments__step_uid"))
     for row in inside.annotate(waiting=Count("enrollments")).order_by():
-        numbers.setdefault(row["uid"], Numbers()).waiting = row["waiting"]
+        numbers.setdefault(row["step"], Numbers()).waiting = row["waiting"]
     mails = _real_mails().filter(campaign=campaign)
     for row in mails.values("step_uid").annotate(**_counts()).order_by():
         _fill(numbers.setdefault(row["step_uid"], Numbers()), row)
