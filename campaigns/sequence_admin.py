@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from campaigns import numbers, preview_pages, sequence_pages, verb_pages
+from campaigns import file_pages, numbers, preview_pages, sequence_pages, verb_pages
 from campaigns.models import Campaign
 from lib import clock
 from lib.admin import moment
@@ -100,6 +100,12 @@ class CampaignAdmin(ModelAdmin):
 
         return [
             *(way(verb, partial(verb_pages.verb_page, verb=verb), verb) for verb in verb_pages.VERBS),
+            path(
+                "upload/",
+                self.admin_site.admin_view(partial(file_pages.upload_page, self)),
+                name="campaigns_campaign_upload",
+            ),
+            way("download", file_pages.download_page, "download"),
             way("preview", preview_pages.preview_page, "preview"),
             way("preview/<int:template_id>/said", preview_pages.said, "said"),
             way("preview/<int:template_id>/test", preview_pages.test_page, "test"),

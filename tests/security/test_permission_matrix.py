@@ -82,6 +82,8 @@ OTHERS = {
     "campaigns_campaign_archive": (PUBLISHER, PUBLISHER),
     "campaigns_campaign_discard": (WRITERS, WRITERS),
     **dict.fromkeys(["campaigns_campaign_preview", "campaigns_campaign_said"], (READERS, READERS)),
+    "campaigns_campaign_download": (READERS, NONE),
+    "campaigns_campaign_upload": (WRITERS, NONE),  # posted to without a file it says so
     **dict.fromkeys(["campaigns_campaign_test", "campaigns_emailtemplate_test"], (WRITERS, WRITERS)),
     **dict.fromkeys(["campaigns_emailtemplate_check", "campaigns_emailtemplate_said"], (NONE, READERS)),
     "campaigns_message_said": (READERS, READERS),
