@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
 
 from automation.forms.wait_for import WaitForForm
 from automation.kinds.wait import LONGEST_DAYS, begun
@@ -20,6 +21,7 @@ from events.models import Event
 from lib import durations
 from ops.models import SiteSettings
 from segments import conditions
+from segments.happened import CLOCKS
 from segments.membership import hold_free
 
 MAX_ARMS = 10
@@ -210,9 +212,10 @@ def _true(arm: Watch, since: str, rows: Sequence[Enrollment], now: datetime) -> 
 def _happened(arm: Watch, since: str, campaign, contacts: set[int], now: datetime) -> QuerySet:
     """Events that count for the enrollment that asks: of its contact, under its key, since then."""
     events = Event.objects.filter(contact_id=OuterRef("contact_id"), type=arm.event)
-    if since == "step":  # who had to wait for a lane was in the step already, and did not listen
+    if since == "step":  # what the pipeline read just before they listened, or while they had to wait for a lane
         here = Visit.objects.filter(enrollment=OuterRef(OuterRef("pk")), left_at=None)
-        events = events.filter(occurred_at__gte=Subquery(here.values("entered_at")))
+        entered = Coalesce(Subquery(here.values("entered_at")), Value(now))
+        events = events.filter(occurred_at__gte=entered, received_at__gte=now - CLOCKS)
     elif since == "entry":
         events = events.filter(occurred_at__gte=OuterRef("entered_at")).exclude(pk=OuterRef("event_id"))
     if key := (campaign.live.document.get("entry_key") or ""):
