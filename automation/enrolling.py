@@ -1,9 +1,11 @@
 """Rows of enrollment: inserting, refreshing, leaving. Sets, not loops."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
 from django.db import connection
@@ -15,6 +17,7 @@ from campaigns.models import Campaign, Message
 from events.models import Event
 
 log = structlog.get_logger(__name__)
+SPREAD_PARTS = 997
 
 INSERT = """
 INSERT INTO automation_enrollment
@@ -29,61 +32,89 @@ FROM jsonb_to_recordset(%s::jsonb) AS e(
     entered_at timestamptz, left_at timestamptz, reason text, explanation text)
 ORDER BY e.contact_id, e.campaign_id
 ON CONFLICT DO NOTHING
-RETURNING id
+RETURNING id, contact_id
 """
+
+
+@dataclass(frozen=True)
+class Start:
+    """What lets a contact in: an event, or what nobody did, such as a date that has come.
+
+    `id` names it: that of the event, or one made of what it is (`occasion`). Nobody enters twice for the same one.
+    """
+
+    contact_id: int
+    occurred_at: datetime
+    id: UUID
+    type: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    hops: int = 0
+
+    @classmethod
+    def of(cls, event: Event) -> "Start":
+        return cls(event.contact_id, event.occurred_at, event.id, event.type, event.properties, event.hops)
+
+
+def occasion(*names: object) -> UUID:
+    """The id of a start that is no event: the same names, the same id."""
+    return uuid5(NAMESPACE_OID, "|".join(map(str, names)))
 
 
 @dataclass
 class Entry:
-    """Somebody about to enter a campaign by an event."""
+    """Somebody about to enter a campaign; `held_out` says in a sentence why they get nothing there."""
 
     campaign: Campaign
     document: Document
-    event: Event
+    start: Start
     key: str
     restarts: Enrollment | None = None
-    held_out: bool = field(default=False)
+    held_out: str = ""
 
 
-def insert(entries: Sequence[Entry], now: datetime) -> list[int]:
-    """Insert the enrollments, due at once; who is inside already, or was once where that is for ever, is passed by."""
+def insert(entries: Sequence[Entry], now: datetime, spread: timedelta = timedelta()) -> dict[int, int]:
+    """Insert the enrollments, due at once or spread over a while; returns contact → enrollment.
+
+    Who is inside already, or was once where that is for ever, is passed by.
+    """
     if not entries:
-        return []
+        return {}
     leave([entry.restarts.pk for entry in entries if entry.restarts], "restarted", "The trigger happened again.", now)
-    rows = [_row(entry, now) for entry in entries]
+    rows = [_row(entry, now, spread) for entry in entries]
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [json.dumps(rows, default=str)])
-        return [pk for (pk,) in cursor.fetchall()]
+        return {contact: pk for pk, contact in cursor.fetchall()}
 
 
-def _row(entry: Entry, now: datetime) -> dict:
-    event, first = entry.event, entry.document.steps[0]
+def _row(entry: Entry, now: datetime, spread: timedelta) -> dict:
+    start, first = entry.start, entry.document.steps[0]
+    later = spread * (start.contact_id % SPREAD_PARTS) / SPREAD_PARTS
     return {
         "campaign_id": entry.campaign.id,
-        "contact_id": event.contact_id,
+        "contact_id": start.contact_id,
         "version_id": entry.campaign.live_id,
         "entry_key": entry.key,
         "once": entry.document.reentry.mode == "once",
         "arm": "holdout" if entry.held_out else "",
         "state": Enrollment.State.FINISHED if entry.held_out else Enrollment.State.ACTIVE,
         "step_uid": first.uid,
-        "due_at": None if entry.held_out else now,
-        "data": event.properties,
-        "event_type": event.type,
-        "event_id": event.id,
-        "event_at": event.occurred_at,
-        "hops": event.hops,
+        "due_at": None if entry.held_out else now + later,
+        "data": start.properties,
+        "event_type": start.type,
+        "event_id": start.id,
+        "event_at": start.occurred_at,
+        "hops": start.hops,
         "entered_at": now,
         "left_at": now if entry.held_out else None,
         "reason": "holdout" if entry.held_out else "",
-        "explanation": "Held out by chance, to measure what the campaign does." if entry.held_out else "",
+        "explanation": entry.held_out,
     }
 
 
-def refresh(enrollment: Enrollment, event: Event) -> None:
+def refresh(enrollment: Enrollment, start: Start) -> None:
     """The trigger happened again while inside: take its data."""
     Enrollment.objects.filter(pk=enrollment.pk).update(
-        data=event.properties, event_id=event.id, event_at=event.occurred_at, hops=event.hops
+        data=dict(start.properties), event_id=start.id, event_at=start.occurred_at, hops=start.hops
     )
 
 

@@ -1,43 +1,32 @@
-"""Entering: events of a batch become enrollments, or refusals that say why not.
+"""Entering: whom a trigger names is led to the gates (`automation.admitting`).
 
-Queries: two for the campaigns concerned, one (a UNION over them) for who matches, one each for
-assignments, earlier enrollments, insertions and refusals; never one per contact.
+`enter` is the pipeline's stage, for events; `enter_contacts` is for whatever else lets people in: dates, schedules,
+lists, the API, other campaigns. Queries: two for the campaigns concerned, one (a UNION over them) for who matches, and
+those of the gates; never one per contact.
 """
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, Case, Expression, F, Value, When
+from django.db.models import BooleanField, Case, Expression, F, QuerySet, Value, When
 
-from automation import enrolling
-from automation.enrolling import Entry
-from automation.models import Assignment, Enrollment, Refusal
-from campaigns.document import Document, Trigger, parse
+from automation.admitting import Admitted, Match, Refused, admit
+from automation.documents import of_versions
+from automation.enrolling import Start, occasion
+from campaigns.document import Document, Trigger
 from campaigns.models import Campaign
-from campaigns.trigger_kinds import kind_of, tree_of
-from events import types as event_types
+from campaigns.trigger_kinds import TRIGGER_KINDS, kind_of, tree_of
+from contacts.models import Contact
 from events.models import Event
 from events.pipeline import Batch
-from lib.durations import duration, in_words
 from ops.models import SiteSettings
 from segments import conditions
+from segments.sql import joined
 
-HOLDOUT = "holdout"
-_documents: dict[int, Document] = {}
-
-
-@dataclass(frozen=True)
-class Match:
-    """One event that met a campaign's trigger."""
-
-    campaign: Campaign
-    event: Event
-    in_audience: bool
-    key: str
+YES = Value(True, output_field=BooleanField())
+NOT_MEANT: Refused = ("filter", "They did not match what the trigger asks for.")
 
 
 def enter(batch: Batch) -> None:
@@ -46,12 +35,85 @@ def enter(batch: Batch) -> None:
     if not events:
         return
     campaigns = _campaigns_for({event.type for event in events.values()})
-    if not campaigns:
-        return
-    # Conditions on days and weekdays follow the site's calendar.
-    matches = _matches(campaigns, events, batch.now.astimezone(SiteSettings.get().zone))
-    if matches:
-        _decide(matches, batch.now)
+    if campaigns and (matches := matching_events(campaigns, events, batch.now)):
+        admit(matches, batch.now)
+
+
+def enter_contacts(
+    campaign_id: int,
+    contacts: Iterable[int],
+    now: datetime,
+    cause: str,
+    *,
+    what: str,
+    data: Mapping[str, Any] | None = None,
+    data_of: Mapping[int, Mapping[str, Any]] | None = None,
+    hops: Mapping[int, int] | None = None,
+    at: datetime | None = None,
+) -> Admitted | None:
+    """Let contacts in, through the same gates as whoever did something; returns who entered and who did not, and why.
+
+    `cause` is the key of the kind of trigger (api, campaign) that the campaign must have. `what` names the call
+    (`visit:12`): a second one with the same name lets nobody in again. `data`, and `data_of` each contact, are what
+    conditions and mails read as the event's. `hops`: how many of the engine's own deeds led here, by contact.
+
+    None: somebody is changing the campaign just now; ask again a moment later. Call it inside a transaction.
+    """
+    starts = [
+        Start(
+            contact_id,
+            at or now,
+            occasion(cause, what, campaign_id, contact_id),
+            properties={**(data or {}), **(data_of or {}).get(contact_id, {})},
+            hops=(hops or {}).get(contact_id, 0),
+        )
+        for contact_id in sorted(set(contacts))
+    ]
+    return enter_starts(campaign_id, starts, now, lambda document: _of_kind(document, cause), missing=_lacking(cause))
+
+
+def enter_starts(
+    campaign_id: int,
+    starts: Sequence[Start],
+    now: datetime,
+    triggers: Callable[[Document], list[Trigger]],
+    *,
+    missing: Refused = NOT_MEANT,
+    quiet: bool = False,
+    however_late: bool = False,
+    spread: timedelta = timedelta(),
+) -> Admitted | None:
+    """Let in those of the starts whose contacts fit one of these triggers; None: the campaign is being changed.
+
+    `missing`: what is said where the campaign has no such trigger. `quiet`: who does not fit the trigger was not meant,
+    so that nothing is written down about them.
+    """
+    if not starts:
+        return Admitted()
+    campaign = _one_held(campaign_id)
+    if campaign is None:
+        return None
+    if campaign.live_id is None:
+        return Admitted(refused={one.contact_id: ("not_active", "The campaign is a draft.") for one in starts})
+    document = definition(campaign)
+    chosen = triggers(document)
+    matches = _matching_contacts(campaign, chosen, starts, now) if chosen else []
+    if not chosen:
+        matches = [Match(campaign, document, start, True, missing) for start in starts]
+    kept = [match for match in matches if not (quiet and match.refused)]
+    return admit(kept, now, however_late=however_late, spread=spread)
+
+
+def _of_kind(document: Document, kind: str) -> list[Trigger]:
+    return [trigger for trigger in document.triggers if trigger.kind == kind]
+
+
+def _lacking(kind: str) -> Refused:
+    label = TRIGGER_KINDS[kind].label.lower() if kind in TRIGGER_KINDS else kind
+    return "no_trigger", f"The campaign does not take people in by “{label}”; add that to its triggers."
+
+
+# --- the campaigns concerned, held as they are until the transaction ends ---
 
 
 def _campaigns_for(types: set[str]) -> list[Campaign]:
@@ -78,6 +140,15 @@ def _held(campaigns: list[Campaign]) -> dict[int, tuple[str, int | None]]:
         return {pk: (state, live) for pk, state, live in cursor.fetchall()}
 
 
+def _one_held(campaign_id: int) -> Campaign | None:
+    """Without waiting: whoever asks may hold what the one who changes it waits for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM campaigns_campaign WHERE id = %s FOR SHARE SKIP LOCKED", [campaign_id])
+        if not cursor.fetchone():
+            return None
+    return Campaign.objects.get(pk=campaign_id)
+
+
 def _triggered_by(types: set[str]) -> list[Campaign]:
     return list(
         Campaign.objects.filter(
@@ -86,193 +157,93 @@ def _triggered_by(types: set[str]) -> list[Campaign]:
             live__references__role="trigger",
             live__references__key__in=types,
         )
-        .select_related("live")
         .order_by("id")
         .distinct()
     )
 
 
-def _matches(campaigns: list[Campaign], events: dict[Any, Event], now: datetime) -> list[Match]:
+def definition(campaign: Campaign) -> Document:
+    """The live document, typed."""
+    assert campaign.live_id
+    return of_versions([campaign.live_id])[campaign.live_id]
+
+
+# --- who matches ---
+
+
+def local(now: datetime) -> datetime:
+    """Conditions on days and weekdays follow the site's calendar."""
+    return now.astimezone(SiteSettings.get().zone)
+
+
+def matching_events(campaigns: list[Campaign], events: Mapping[Any, Event], now: datetime) -> list[Match]:
     """In the order of the events; a campaign matches an event once, whatever the number of its triggers."""
+    here = local(now)
+    of_versions(campaign.live_id for campaign in campaigns if campaign.live_id)  # all of them at once
     queries = [
-        _matching(campaign, trigger, events.values(), now)
+        query
         for campaign in campaigns
         for trigger in definition(campaign).triggers
-        if any(event.type == type_of(trigger) for event in events.values())
+        if (query := _matching(campaign, trigger, events.values(), here)) is not None
     ]
+    if not queries:
+        return []
     rows = queries[0].union(*queries[1:]) if len(queries) > 1 else queries[0]
-    by_id = {campaign.id: campaign for campaign in campaigns}
+    by_id = {campaign.pk: campaign for campaign in campaigns}
     found = {(campaign_id, event_id): in_audience for campaign_id, event_id, in_audience in rows}
     order = {event_id: place for place, event_id in enumerate(events)}
     return [
-        Match(by_id[campaign_id], events[event_id], in_audience, _key(by_id[campaign_id], events[event_id]))
+        Match(by_id[campaign_id], definition(by_id[campaign_id]), Start.of(events[event_id]), in_audience)
         for (campaign_id, event_id), in_audience in sorted(
             found.items(), key=lambda item: (order[item[0][1]], item[0][0])
         )
     ]
 
 
-def _matching(campaign: Campaign, trigger: Trigger, events: Iterable[Event], now: datetime):
-    fitting = [event for event in events if event.type == type_of(trigger)]
+def _matching(campaign: Campaign, trigger: Trigger, events: Iterable[Event], here: datetime) -> QuerySet | None:
+    type_ = kind_of(trigger).event_type(trigger)
+    fitting = [event for event in events if event.type == type_]
+    if not fitting:
+        return None
     received = {event.received_at for event in fitting}
-    document = definition(campaign)
     rows = Event.objects.order_by().filter(
         id__in=[event.id for event in fitting], received_at__range=(min(received), max(received))
     )
     if asked := tree_of(trigger):
         contacts = {event.contact_id for event in fitting}
-        rows = rows.filter(conditions.compiled(asked, "event", now, only=contacts))
-    in_audience: Expression = Value(True, output_field=BooleanField())
-    if document.audience:
-        # Without `only`: inside CASE each row looks up its own contact.
-        audience = conditions.compiled(document.audience, "event", now)
-        in_audience = Case(When(audience, then=Value(True)), default=Value(False), output_field=BooleanField())
+        rows = rows.filter(conditions.compiled(asked, "event", here, only=contacts))
     return rows.annotate(
-        found_campaign=Value(campaign.id), found_in_audience=in_audience, found_event=F("id")
+        found_campaign=Value(campaign.pk),
+        found_in_audience=_in_audience(definition(campaign), "event", here),
+        found_event=F("id"),
     ).values_list("found_campaign", "found_event", "found_in_audience")
 
 
-def type_of(trigger: Trigger) -> str | None:
-    """The type of the events that let people in by this trigger."""
-    return kind_of(trigger).event_type(trigger)
+def _in_audience(document: Document, subject: str, here: datetime) -> Expression:
+    if not document.audience:
+        return YES
+    # Without `only`: inside CASE each row looks up its own contact.
+    audience = conditions.compiled(document.audience, subject, here)
+    return Case(When(audience, then=YES), default=Value(False), output_field=BooleanField())
 
 
-def definition(campaign: Campaign) -> Document:
-    """The live document, typed; versions never change, so each is parsed once."""
-    version = campaign.live
-    assert version
-    if version.pk not in _documents:
-        if len(_documents) > 500:
-            _documents.clear()
-        _documents[version.pk] = parse(version.document)
-    return _documents[version.pk]
-
-
-def _key(campaign: Campaign, event: Event) -> str:
-    name = definition(campaign).entry_key
-    value = event.properties.get(name) if name else None
-    return "" if value is None or isinstance(value, dict | list) else str(value)[:255]
-
-
-def _decide(matches: list[Match], now: datetime) -> None:
-    limits = event_types.late_limits()
-    refusals: list[Refusal] = []
-    entries: list[Entry] = []
-    open_matches = []
-    for match in matches:
-        refused = _refused_at_once(match, limits, now)
-        if refused:
-            refusals.append(_refusal(match, now, *refused))
-        else:
-            open_matches.append(match)
-    earlier = _earlier(open_matches)
-    for match in open_matches:
-        answer = _answer(match, earlier, now)
-        if isinstance(answer, Entry):
-            entries.append(answer)
-            earlier.setdefault((match.campaign.id, match.event.contact_id), []).insert(0, _as_if_entered(answer))
-        elif answer:
-            refusals.append(_refusal(match, now, *answer))
-    _assign_holdouts(entries, now)
-    enrolling.insert(entries, now)
-    Refusal.objects.bulk_create(refusals, ignore_conflicts=True)
-
-
-def _refused_at_once(match: Match, limits: dict[str, timedelta | None], now: datetime) -> tuple[str, str] | None:
-    limit = limits.get(match.event.type, event_types.LATE_LIMIT)
-    age = now - match.event.occurred_at
-    if match.campaign.state == Campaign.State.PAUSED:
-        return "paused", "The campaign was paused when this happened."
-    if limit is not None and age > limit:
-        return "late", f"It happened {in_words(age)} ago; events older than {in_words(limit)} start nothing."
-    if not match.in_audience:
-        return "audience", "They did not match the campaign's audience filter."
-    return None
-
-
-def _earlier(matches: list[Match]) -> dict[tuple[int, int], list[Enrollment]]:
-    """Enrollments of these contacts in these campaigns, newest first."""
-    found: dict[tuple[int, int], list[Enrollment]] = {}
-    if matches:
-        rows = Enrollment.objects.filter(
-            campaign_id__in={match.campaign.id for match in matches},
-            contact_id__in={match.event.contact_id for match in matches},
-        ).order_by("-entered_at", "-id")
-        for row in rows:
-            found.setdefault((row.campaign_id, row.contact_id), []).append(row)
-    return found
-
-
-def _answer(match: Match, earlier: dict, now: datetime) -> Entry | tuple[str, str] | None:
-    """What becomes of a match: an entry, a refusal with its sentence, or nothing but fresh data."""
-    document = definition(match.campaign)
-    before = [row for row in earlier.get((match.campaign.id, match.event.contact_id), []) if row.entry_key == match.key]
-    inside = next((row for row in before if row.state in Enrollment.INSIDE), None)
-    if inside and document.on_repeat == "refresh" and inside.pk:
-        enrolling.refresh(inside, match.event)
-        return None
-    if inside and document.on_repeat == "restart" and inside.pk:
-        return Entry(match.campaign, document, match.event, match.key, restarts=inside)
-    if inside:
-        return "inside", "They were already inside, so the repeat was ignored."
-    if before and document.reentry.mode == "once":
-        return "once", "They had entered before, and the campaign takes everybody in once."
-    if before and document.reentry.mode == "once_per":
-        period = duration(document.reentry.amount, document.reentry.unit)
-        if now - before[0].entered_at < period:
-            return "once_per", f"They had entered less than {in_words(period)} before."
-    return Entry(match.campaign, document, match.event, match.key)
-
-
-def _as_if_entered(entry: Entry) -> Enrollment:
-    """Stands for an enrollment that this batch is about to insert, for later events of the same batch."""
-    return Enrollment(entry_key=entry.key, state=Enrollment.State.ACTIVE, entered_at=entry.event.received_at)
-
-
-def _refusal(match: Match, now: datetime, reason: str, explanation: str) -> Refusal:
-    return Refusal(
-        campaign=match.campaign,
-        contact_id=match.event.contact_id,
-        at=now,
-        reason=reason,
-        explanation=explanation,
-        event_id=match.event.id,
-    )
-
-
-def _assign_holdouts(entries: list[Entry], now: datetime) -> None:
-    """Hold out the campaign's share of its contacts: by hash, once and for ever."""
-    concerned = [entry for entry in entries if entry.document.holdout]
-    if not concerned:
-        return
-    Assignment.objects.bulk_create(
-        (
-            Assignment(
-                campaign=entry.campaign,
-                contact_id=entry.event.contact_id,
-                name=HOLDOUT,
-                at=now,
-                arm=HOLDOUT
-                if share(entry.campaign.id, entry.event.contact_id, HOLDOUT) < entry.document.holdout
-                else "in",
-            )
-            for entry in concerned
-        ),
-        ignore_conflicts=True,
-    )
-    held = set(
-        Assignment.objects.filter(
-            campaign_id__in={entry.campaign.id for entry in concerned},
-            contact_id__in={entry.event.contact_id for entry in concerned},
-            name=HOLDOUT,
-            arm=HOLDOUT,
-        ).values_list("campaign_id", "contact_id")
-    )
-    for entry in concerned:
-        entry.held_out = (entry.campaign.id, entry.event.contact_id) in held
-
-
-def share(campaign_id: int, contact_id: int, name: str) -> float:
-    """A number from 0 to 100 that belongs to this contact, campaign and choice."""
-    digest = hashlib.sha256(f"{campaign_id}:{contact_id}:{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 * 100
+def _matching_contacts(
+    campaign: Campaign, triggers: list[Trigger], starts: Sequence[Start], now: datetime
+) -> list[Match]:
+    """One for each start, in their order; who was erased or merged away is left out."""
+    here, document = local(now), definition(campaign)
+    ids = {start.contact_id for start in starts}
+    asked = [tree_of(trigger) for trigger in triggers]
+    fits: Expression = YES
+    if all(asked):
+        trees = [conditions.compiled(tree, "contact", here, only=ids) for tree in asked]
+        fits = Case(When(joined("OR", trees), then=YES), default=Value(False), output_field=BooleanField())
+    rows = Contact.objects.current().order_by().filter(pk__in=ids)
+    rows = rows.annotate(fits=fits, in_audience=_in_audience(document, "contact", here))
+    found = {pk: (fits, inside) for pk, fits, inside in rows.values_list("pk", "fits", "in_audience")}
+    return [
+        Match(campaign, document, start, in_audience, None if fits else NOT_MEANT)
+        for start in starts
+        for fits, in_audience in [found.get(start.contact_id, (None, None))]
+        if fits is not None
+    ]

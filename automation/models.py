@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from automation.timed_models import DateDue, Timer  # noqa: F401  found by Django here
 from campaigns.models import Campaign, Message, Version
 from contacts.models import Contact
 from lib import clock
@@ -140,6 +141,17 @@ class Assignment(models.Model):
 
     def __str__(self):
         return f"{self.name}: {self.arm}"
+
+
+class SiteAssignment(models.Model):
+    """The same for the holdout of the whole site: whether this contact gets nothing from any campaign."""
+
+    contact = models.OneToOneField(Contact, models.CASCADE, related_name="+")
+    held_out = models.BooleanField()
+    at = models.DateTimeField(default=clock.now)
+
+    def __str__(self):
+        return "held out" if self.held_out else "in"
 
 
 class GoalReached(models.Model):

@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from django.db.models import F
+from django.db.models.functions import Greatest
+
 from automation.enrolling import leave
-from automation.models import Assignment, Enrollment, Refusal
+from automation.models import Assignment, DateDue, Enrollment, Refusal, SiteAssignment
 
 
 def unite(winner_id: int, loser_id: int, now: datetime) -> None:
@@ -13,6 +16,7 @@ def unite(winner_id: int, loser_id: int, now: datetime) -> None:
     _yield_once(winner_id, loser_id)
     Enrollment.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
     _assignments(winner_id, loser_id)
+    _days(winner_id, loser_id)
     Refusal.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
 
 
@@ -54,3 +58,16 @@ def _assignments(winner_id: int, loser_id: int) -> None:
     for campaign_id, name in kept:
         Assignment.objects.filter(contact_id=loser_id, campaign_id=campaign_id, name=name).delete()
     Assignment.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
+    if SiteAssignment.objects.filter(contact_id=winner_id).exists():
+        SiteAssignment.objects.filter(contact_id=loser_id).delete()
+    SiteAssignment.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
+
+
+def _days(winner_id: int, loser_id: int) -> None:
+    """A day that let one of them in lets the other in no more. When the winner's comes is worked out by its news."""
+    past = DateDue.objects.filter(contact_id=loser_id)
+    for day in past.exclude(done=None):
+        same = DateDue.objects.filter(campaign_id=day.campaign_id, trigger=day.trigger, contact_id=winner_id)
+        if not same.update(done=Greatest(F("done"), day.done)):
+            DateDue.objects.filter(pk=day.pk).update(contact_id=winner_id)
+    past.delete()

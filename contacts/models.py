@@ -214,6 +214,11 @@ class Change(models.Model):
     )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     names = models.JSONField(default=list, help_text="What was written: attribute paths, tags.")
+    values = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="Of attributes: path → [what it was, what it became], if short.",
+    )
     event_id = models.UUIDField(null=True)
     event_at = models.DateTimeField(null=True, help_text="When the event was received: names its partition.")
     source = models.ForeignKey(

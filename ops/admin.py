@@ -44,6 +44,7 @@ class SiteSettingsAdmin(ModelAdmin):
     fieldsets = [
         ("Your company", {"fields": ["name", "postal_address", "timezone"]}),
         ("Sender", {"fields": ["sender_name", "sender_email", "reply_to"]}),
+        ("Holdout", {"fields": ["holdout"]}),
         ("Opens and clicks", {"fields": ["track_engagement"]}),
     ]
     change_form_outer_before_template = "admin/ops/sending_stopped.html"

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import MaxValueValidator, validate_email
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -63,12 +63,24 @@ class SiteSettings(models.Model):
         default=True,
         help_text="Off: plain links and no pixel, except for contacts who agreed to tracking.",
     )
+    holdout = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(15)],
+        help_text=(
+            "Percent of all people, 0 to 15, who get nothing from any campaign but its transactional mail, so that you "
+            "see what campaigns change together. Whoever was chosen stays so; 0 holds nobody out."
+        ),
+    )
     sending_stopped_at = models.DateTimeField(null=True, blank=True, editable=False)
     sending_stopped_because = models.TextField(blank=True, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "site settings"
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_row_of_site_settings")]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="one_row_of_site_settings"),
+            models.CheckConstraint(condition=Q(holdout__lte=15), name="site_holds_few_out"),
+        ]
 
     def __str__(self):
         return self.name

@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from campaigns.config_form import ConfigForm
 from campaigns.sequence_offers import trigger_choices
 from segments.forms import ConditionField
+from segments.models import Segment
 
 ONLY_IF = "But only if"
 
@@ -40,3 +41,29 @@ class EventForm(ConfigForm):
         asked: Any = self.fields["filter"]
         asked.event_type = self["event"].value() or None
         asked.widget.event_from = self.add_prefix("event")
+
+
+class PeopleForm(ConfigForm):
+    """Nothing but who is meant: whatever lets them in is no event."""
+
+    filter = ConditionField("contact", label=ONLY_IF, required=False, help_text="Looked at once, when they are sent.")
+
+
+class SegmentForm(ConfigForm):
+    """Which segment."""
+
+    segment = forms.TypedChoiceField(
+        label="Segment",
+        choices=lambda: [("", "Choose a segment…"), *segments()],
+        coerce=int,
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={"required": "Choose the segment.", "invalid_choice": "This segment no longer exists."},
+    )
+    filter = ConditionField("event", label=ONLY_IF, required=False, help_text="Looked at once, at that moment.")
+
+    def __init__(self, *args, event_type: str | None = None, **kwargs):
+        super().__init__(*args, event_type=event_type or "segment.entered", **kwargs)
+
+
+def segments() -> list[tuple[int, str]]:
+    return list(Segment.objects.order_by("name").values_list("pk", "name"))

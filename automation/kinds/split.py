@@ -2,8 +2,8 @@
 
 import msgspec
 
-from automation.entering import share
 from automation.forms.split import SplitForm
+from automation.holdouts import share
 from automation.kinds.arms import about_arms, read
 from automation.models import Assignment
 from campaigns.step_kinds import Arm, Done, StepKind

@@ -1,0 +1,168 @@
+"""The gates at the door of a campaign: who was let in by a trigger enters, or a refusal says why not.
+
+They are the same for whatever lets people in: state of the campaign, lateness, audience, what else is asked at the
+door, entry key, re-entry, holdouts. Queries: one each for earlier enrollments, holdouts, insertions and refusals.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from automation import enrolling, holdouts
+from automation.enrolling import Entry, Start
+from automation.models import Enrollment, Refusal
+from campaigns.document import Document
+from campaigns.models import Campaign
+from events import types as event_types
+from events.recording import MAX_HOPS
+from lib.durations import duration, in_words
+from lib.registry import Registry
+
+Refused = tuple[str, str]  # a word for the reason, and the sentence
+Place = tuple[int, int]  # (campaign, contact)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Somebody whom a trigger of a campaign names, and what came to pass."""
+
+    campaign: Campaign
+    document: Document
+    start: Start
+    in_audience: bool
+    refused: Refused | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.campaign.pk, self.start.contact_id
+
+    @property
+    def key(self) -> str:
+        name = self.document.entry_key
+        value = self.start.properties.get(name) if name else None
+        return "" if value is None or isinstance(value, dict | list) else str(value)[:255]
+
+
+@dataclass
+class Admitted:
+    """Who entered, as contact → enrollment (of several campaigns: the last), and who did not."""
+
+    entered: dict[int, int] = field(default_factory=dict)
+    refused: dict[int, Refused] = field(default_factory=dict)
+
+
+AT_THE_DOOR: Registry[Callable[[Sequence[Match], datetime], Mapping[Place, Refused]]] = Registry("gate of campaigns")
+"""(matches, now) → those who must not enter, by (campaign, contact): such as whoever would have to leave at once."""
+
+
+def admit(
+    matches: Sequence[Match], now: datetime, *, however_late: bool = False, spread: timedelta = timedelta()
+) -> Admitted:
+    """Let in whom the gates let in. `spread`: the beginnings of many lie so far apart at most."""
+    told = Admitted()
+    refusals: list[Refusal] = []
+    entries: list[Entry] = []
+
+    def refuse(match: Match, refused: Refused) -> None:
+        told.refused[match.start.contact_id] = refused
+        refusals.append(_refusal(match, now, *refused))
+
+    open_matches = []
+    limits = event_types.late_limits()
+    for match in matches:
+        refused = match.refused or _refused_at_once(match, {} if however_late else limits, now, however_late)
+        if refused:
+            refuse(match, refused)
+        else:
+            open_matches.append(match)
+    shut = _shut(open_matches, now)
+    earlier = _earlier(open_matches)
+    for match in open_matches:
+        answer = shut.get(match.place) or _answer(match, earlier, now)
+        if isinstance(answer, Entry):
+            entries.append(answer)
+            earlier.setdefault(match.place, []).insert(0, _as_if_entered(answer, now))
+        elif answer:
+            refuse(match, answer)
+    holdouts.assign(entries, now)
+    told.entered = enrolling.insert(entries, now, spread)
+    Refusal.objects.bulk_create(refusals, ignore_conflicts=True)
+    return told
+
+
+def _refused_at_once(
+    match: Match, limits: Mapping[str, timedelta | None], now: datetime, however_late: bool
+) -> Refused | None:
+    limit = None if however_late else limits.get(match.start.type, event_types.LATE_LIMIT)
+    age = now - match.start.occurred_at
+    if match.campaign.state == Campaign.State.PAUSED:
+        return "paused", "The campaign was paused when this happened."
+    if match.campaign.state != Campaign.State.ACTIVE:
+        return "not_active", f"The campaign was {match.campaign.get_state_display().lower()}, so nobody entered it."
+    if match.start.hops > MAX_HOPS:
+        return "circle", f"More than {MAX_HOPS} campaigns in a row led here; they may be starting each other."
+    if limit is not None and age > limit:
+        return "late", f"It happened {in_words(age)} ago; events older than {in_words(limit)} start nothing."
+    if not match.in_audience:
+        return "audience", "They did not match the campaign's audience filter."
+    return None
+
+
+def _shut(matches: Sequence[Match], now: datetime) -> dict[Place, Refused]:
+    found: dict[Place, Refused] = {}
+    for gate in AT_THE_DOOR if matches else ():
+        found |= gate(matches, now)
+    return found
+
+
+def _earlier(matches: Sequence[Match]) -> dict[Place, list[Enrollment]]:
+    """Enrollments of these contacts in these campaigns, newest first."""
+    found: dict[Place, list[Enrollment]] = {}
+    if matches:
+        rows = Enrollment.objects.filter(
+            campaign_id__in={match.campaign.id for match in matches},
+            contact_id__in={match.start.contact_id for match in matches},
+        ).order_by("-entered_at", "-id")
+        for row in rows:
+            found.setdefault((row.campaign_id, row.contact_id), []).append(row)
+    return found
+
+
+def _answer(match: Match, earlier: dict[Place, list[Enrollment]], now: datetime) -> Entry | Refused | None:
+    """What becomes of a match: an entry, a refusal with its sentence, or nothing but fresh data."""
+    document = match.document
+    before = [row for row in earlier.get(match.place, []) if row.entry_key == match.key]
+    inside = next((row for row in before if row.state in Enrollment.INSIDE), None)
+    if any(row.event_id == match.start.id for row in before):
+        return None  # it let them in before
+    if inside and document.on_repeat == "refresh" and inside.pk:
+        enrolling.refresh(inside, match.start)
+        return None
+    if inside and document.on_repeat == "restart" and inside.pk:
+        return Entry(match.campaign, document, match.start, match.key, restarts=inside)
+    if inside:
+        return "inside", "They were already inside, so the repeat was ignored."
+    if before and document.reentry.mode == "once":
+        return "once", "They had entered before, and the campaign takes everybody in once."
+    if before and document.reentry.mode == "once_per":
+        period = duration(document.reentry.amount, document.reentry.unit)
+        if now - before[0].entered_at < period:
+            return "once_per", f"They had entered less than {in_words(period)} before."
+    return Entry(match.campaign, document, match.start, match.key)
+
+
+def _as_if_entered(entry: Entry, now: datetime) -> Enrollment:
+    """Stands for an enrollment that this batch is about to insert, for later events of the same batch."""
+    state = Enrollment.State.ACTIVE
+    return Enrollment(entry_key=entry.key, state=state, entered_at=now, event_id=entry.start.id)
+
+
+def _refusal(match: Match, now: datetime, reason: str, explanation: str) -> Refusal:
+    return Refusal(
+        campaign=match.campaign,
+        contact_id=match.start.contact_id,
+        at=now,
+        reason=reason,
+        explanation=explanation,
+        event_id=match.start.id,
+    )

@@ -1,0 +1,84 @@
+"""Those who get nothing, so that it can be seen what campaigns change: chosen by hash, once, and kept."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from automation.enrolling import Entry
+from automation.models import Assignment, SiteAssignment
+from campaigns.models import EmailTemplate
+from ops.models import SiteSettings
+
+HOLDOUT, IN = "holdout", "in"
+OF_CAMPAIGN = "Held out by chance, to measure what the campaign does."
+OF_SITE = "Held out by chance from all campaigns of the site, to measure what they do together."
+
+
+def assign(entries: Sequence[Entry], now: datetime) -> None:
+    """Hold out the campaigns' share of those who enter, and the site's; whoever was assigned before stays so.
+
+    Transactional mail is for everybody: a campaign that sends no other mail holds nobody out.
+    """
+    of_site = SiteSettings.get().holdout if entries else 0
+    concerned = [entry for entry in entries if entry.document.holdout or of_site]
+    exempt = _transactional(concerned)
+    concerned = [entry for entry in concerned if entry.campaign.pk not in exempt]
+    if not concerned:
+        return
+    _by_campaign([entry for entry in concerned if entry.document.holdout], now)
+    if of_site:
+        _by_site(concerned, of_site, now)
+
+
+def _by_campaign(entries: Sequence[Entry], now: datetime) -> None:
+    if not entries:
+        return
+    Assignment.objects.bulk_create((_chosen(entry, now) for entry in entries), ignore_conflicts=True)
+    held = set(
+        Assignment.objects.filter(
+            campaign_id__in={entry.campaign.pk for entry in entries},
+            contact_id__in={entry.start.contact_id for entry in entries},
+            name=HOLDOUT,
+            arm=HOLDOUT,
+        ).values_list("campaign_id", "contact_id")
+    )
+    for entry in entries:
+        if (entry.campaign.pk, entry.start.contact_id) in held:
+            entry.held_out = OF_CAMPAIGN
+
+
+def _chosen(entry: Entry, now: datetime) -> Assignment:
+    contact_id = entry.start.contact_id
+    held = share(entry.campaign.pk, contact_id, HOLDOUT) < entry.document.holdout
+    return Assignment(campaign=entry.campaign, contact_id=contact_id, name=HOLDOUT, at=now, arm=HOLDOUT if held else IN)
+
+
+def _by_site(entries: Sequence[Entry], percent: int, now: datetime) -> None:
+    people = sorted({entry.start.contact_id for entry in entries})
+    SiteAssignment.objects.bulk_create(
+        (SiteAssignment(contact_id=pk, held_out=share(0, pk, HOLDOUT) < percent, at=now) for pk in people),
+        ignore_conflicts=True,
+    )
+    held = set(SiteAssignment.objects.filter(contact_id__in=people, held_out=True).values_list("contact_id", flat=True))
+    for entry in entries:
+        if entry.start.contact_id in held:
+            entry.held_out = entry.held_out or OF_SITE
+
+
+def _transactional(entries: Iterable[Entry]) -> set[int]:
+    """Campaigns that send mail, and none but transactional."""
+    mails: dict[int, set[int]] = {
+        entry.campaign.pk: {step.config["template"] for step in entry.document.steps if step.kind == "email"}
+        for entry in entries
+    }
+    named = {template for templates in mails.values() for template in templates}
+    if not named:
+        return set()
+    marketing = set(EmailTemplate.objects.filter(pk__in=named, transactional=False).values_list("pk", flat=True))
+    return {campaign for campaign, templates in mails.items() if templates and not templates & marketing}
+
+
+def share(campaign_id: int, contact_id: int, name: str) -> float:
+    """A number from 0 to 100 that belongs to this contact, campaign and choice."""
+    digest = hashlib.sha256(f"{campaign_id}:{contact_id}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 * 100
