@@ -7,11 +7,14 @@ class AutomationConfig(AppConfig):
 
     def ready(self):
         from automation import advancing, engine, enrollment_fields, panels, uniting
+        from automation.kinds.attribute import AttributeKind
         from automation.kinds.branch import BranchKind
         from automation.kinds.email import EmailKind
         from automation.kinds.leave import LeaveKind
+        from automation.kinds.list import ListKind
         from automation.kinds.score import ScoreKind
         from automation.kinds.split import SplitKind
+        from automation.kinds.tag import TagKind
         from automation.kinds.wait import WaitKind
         from automation.kinds.wait_for import WaitForKind
         from automation.triggers.event import EventKind
@@ -29,6 +32,9 @@ class AutomationConfig(AppConfig):
             WaitForKind(),
             BranchKind(),
             SplitKind(),
+            TagKind(),
+            AttributeKind(),
+            ListKind(),
             ScoreKind(),
             LeaveKind(),
         ):

@@ -15,6 +15,9 @@ from campaigns.publishing import publish
 from events import pipeline, recording
 from events.items import Item
 from ops.models import Source
+from segments import defining
+from segments.models import Segment
+from tests import engine
 from tests.factories import NOW, TemplateFactory, site
 
 
@@ -57,6 +60,13 @@ def ways(uid: str) -> dict[str, str]:
 
 def words(uid: str) -> list[str]:
     return list(Visit.objects.filter(step_uid=uid).order_by("id").values_list("explanation", flat=True))
+
+
+def segment_of(name: str, condition: dict) -> Segment:
+    """A segment that follows a condition, with everybody in it who fits."""
+    segment = defining.save(Segment(name=name, condition=condition, created_at=NOW), None, NOW)
+    engine.run(NOW)
+    return segment
 
 
 def happens(users: list[str], event: str = "users.signed_up", now: datetime = NOW, **properties: Any) -> None:
