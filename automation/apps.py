@@ -17,9 +17,7 @@ class AutomationConfig(AppConfig):
         from automation.kinds.tag import TagKind
         from automation.kinds.wait import WaitKind
         from automation.kinds.wait_for import WaitForKind
-        from automation.triggers.event import EventKind
-        from automation.triggers.segment import SegmentEnteredKind, SegmentLeftKind
-        from automation.triggers.sent import ApiKind, CampaignKind
+        from automation.triggers.kinds import KINDS
         from campaigns import doors
         from campaigns.step_kinds import STEP_KINDS
         from campaigns.trigger_kinds import TRIGGER_KINDS
@@ -39,7 +37,7 @@ class AutomationConfig(AppConfig):
             LeaveKind(),
         ):
             STEP_KINDS.register(kind.key, kind)
-        for trigger in (EventKind(), SegmentEnteredKind(), SegmentLeftKind(), ApiKind(), CampaignKind()):
+        for trigger in KINDS:
             TRIGGER_KINDS.register(trigger.key, trigger)
         enrollment_fields.register()
         doors.occupancy.register("enrollments", engine.occupancy)

@@ -131,6 +131,7 @@ EVENT_PIPELINE = [
     "segments.computed_writing.follow",
     "scoring.stage.follow",
     "segments.stage.follow",
+    "automation.following.tell",
     "automation.watching.follow",
     "automation.entering.enter",
 ]

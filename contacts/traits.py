@@ -12,6 +12,7 @@ from contacts import addresses
 
 SPELLINGS = {"firstName": "first_name", "lastName": "last_name", "createdAt": "created_at"}
 MAX_ATTRIBUTES, MAX_SIZE = 1000, 64_000  # bytes as JSON: whoever has a write key could else let one row grow for ever
+SHORT = 200
 SEEN_STEP = timedelta(minutes=5)  # "last seen" is as exact as that: a row is not rewritten for less
 ZONES = frozenset(available_timezones())
 
@@ -61,7 +62,13 @@ def write(
         names.setdefault(contact, {}).update(dict.fromkeys(changed))
         notes += [(telling.item, sentence) for sentence in refused]
     rows = [
-        {"id": contact, **kept._asdict(), "last_seen_at": seen[contact], "names": list(names[contact])}
+        {
+            "id": contact,
+            **kept._asdict(),
+            "last_seen_at": seen[contact],
+            "names": list(names[contact]),
+            "values": changed_values(names[contact], before[contact].attributes, kept.attributes) if triggers else {},
+        }
         for contact, kept in after.items()
         if names[contact] or not kept.last_seen_at or seen[contact] - kept.last_seen_at > SEEN_STEP
     ]
@@ -85,6 +92,24 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> tu
             result[key] = value
             changed.append(here)
     return result, changed
+
+
+def changed_values(paths: Iterable[str], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list]:
+    """Path → [what it was, what it is], of those that became different and are short; for whoever follows changes."""
+    pairs = ((path, _at(before, path), _at(after, path)) for path in paths)
+    return {path: [old, new] for path, old, new in pairs if old != new and _is_short(old) and _is_short(new)}
+
+
+def _at(tree: Any, path: str) -> Any:
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, list):
+        return len(value) <= SHORT // 10 and all(_is_short(one) and not isinstance(one, list) for one in value)
+    return not isinstance(value, Mapping) and (not isinstance(value, str) or len(value) <= SHORT)
 
 
 def over_limit(attributes: Mapping[str, Any]) -> str:
@@ -134,7 +159,8 @@ def _locked(contacts: Iterable[int]) -> dict[int, Kept]:
 _SAVE = """
 WITH told AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%s) AS told (
-        id bigint, attributes jsonb, address_id bigint, timezone text, last_seen_at timestamptz, names jsonb
+        id bigint, attributes jsonb, address_id bigint, timezone text, last_seen_at timestamptz, names jsonb,
+        "values" jsonb
     )
 ), saved AS (
     UPDATE contacts_contact AS contact SET
@@ -143,8 +169,9 @@ WITH told AS MATERIALIZED (
         updated_at = CASE told.names WHEN '[]' THEN contact.updated_at ELSE %s END
     FROM told WHERE contact.id = told.id
 )
-INSERT INTO contacts_change (contact_id, kind, names, source_id, triggers, parked_because, due_at)
-SELECT id, 'attributes', names, %s, %s, '', %s FROM told WHERE names <> '[]' OR last_seen_at IS NOT NULL ORDER BY id
+INSERT INTO contacts_change (contact_id, kind, names, "values", source_id, triggers, parked_because, due_at)
+SELECT id, 'attributes', names, coalesce("values", '{}'), %s, %s, '', %s FROM told
+WHERE names <> '[]' OR last_seen_at IS NOT NULL ORDER BY id
 """
 
 

@@ -16,13 +16,15 @@ from django.db import transaction
 
 from contacts import addresses
 from contacts.models import Change, Contact, ContactTag, Identity, Tag
-from contacts.traits import MAX_SIZE
+from contacts.traits import MAX_SIZE, changed_values
 from lib import clean_json
 from ops.models import Source
 
 MAX_PATH_LENGTH = 128
 Hops = Mapping[int, int]  # contact → how many deeds of the engine's own led here
 NONE: Hops = {}
+Values = Mapping[int, dict[str, list]]  # contact → path → [what it was, what it is]
+ALIKE: Values = {}
 OWN_COLUMNS = {"email", "timezone", "tags", "id", "user_id"}  # kept in places of their own
 
 
@@ -173,11 +175,14 @@ Write = Callable[[Contact], list[str]]
 def _change(contact_ids: Iterable[int], write: Write, now: datetime, source: Source | None, hops: Hops = NONE) -> int:
     """Apply `write`, which returns the names of what it wrote; save and announce those it changed."""
     rows = Contact.objects.filter(pk__in=_sorted(contact_ids)).order_by("pk").select_for_update(no_key=True)
+    before = {contact.pk: deepcopy(contact.attributes) for contact in rows}
     written = {contact: names for contact in rows if (names := write(contact))}
     for contact in written:
         contact.updated_at = now
+    values = {one.pk: changed_values(names, before[one.pk], one.attributes) for one, names in written.items()}
     Contact.objects.bulk_update(written, ["attributes", "address", "timezone", "updated_at"])
-    _announce(Change.Kind.ATTRIBUTES, {contact.pk: names for contact, names in written.items()}, now, source, hops)
+    said = {contact.pk: names for contact, names in written.items()}
+    _announce(Change.Kind.ATTRIBUTES, said, now, source, hops, values)
     return len(written)
 
 
@@ -236,10 +241,18 @@ def _announce_tags(pairs: Iterable[tuple[int, str]], now: datetime, source: Sour
     return _announce(Change.Kind.TAGS, names, now, source, hops)
 
 
-def _announce(kind: str, names: Mapping[int, list[str]], now: datetime, source: Source | None, hops: Hops) -> int:
+def _announce(
+    kind: str, names: Mapping[int, list[str]], now: datetime, source: Source | None, hops: Hops, values: Values = ALIKE
+) -> int:
     Change.objects.bulk_create(
         Change(
-            contact_id=key, kind=kind, names=said, source=source, due_at=now, hops=hops[key] + 1 if key in hops else 0
+            contact_id=key,
+            kind=kind,
+            names=said,
+            values=values.get(key, {}),
+            source=source,
+            due_at=now,
+            hops=hops[key] + 1 if key in hops else 0,
         )  # fmt: skip
         for key, said in names.items()
     )

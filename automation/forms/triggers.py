@@ -6,11 +6,13 @@ Each reads and writes the flat settings of `campaigns.trigger_kinds`: its own, a
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from automation.forms.wait import Suggesting
 from campaigns.config_form import ConfigForm
 from campaigns.sequence_offers import trigger_choices
 from segments.forms import ConditionField
+from segments.known_models import KnownField
 from segments.models import Segment
 
 ONLY_IF = "But only if"
@@ -67,3 +69,31 @@ class SegmentForm(ConfigForm):
 
 def segments() -> list[tuple[int, str]]:
     return list(Segment.objects.order_by("name").values_list("pk", "name"))
+
+
+class AttributeForm(ConfigForm):
+    """Which attribute, and what it changes from and to."""
+
+    attribute = forms.CharField(
+        label="Attribute",
+        widget=Suggesting(),
+        help_text="Such as plan, or subscription.plan.",
+        error_messages={"required": "Choose the attribute."},
+    )
+    before = forms.CharField(
+        label="Was", required=False, max_length=200, widget=UnfoldAdminTextInputWidget(), help_text="Empty: anything."
+    )
+    after = forms.CharField(
+        label="Becomes",
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Empty: anything else.",
+    )
+    filter = ConditionField("event", label=ONLY_IF, required=False, help_text="Looked at once, at that moment.")
+
+    def __init__(self, *args, event_type: str | None = None, **kwargs):
+        super().__init__(*args, event_type=event_type or "attribute.changed", **kwargs)
+        known = KnownField.objects.filter(root="contact").order_by("path")
+        attribute: Any = self.fields["attribute"].widget
+        attribute.options = [(path, path) for path in known.values_list("path", flat=True)]

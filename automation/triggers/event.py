@@ -6,7 +6,7 @@ from campaigns.trigger_kinds import TriggerKind
 from events import types as event_types
 
 
-class EventKind(TriggerKind):
+class EventTrigger(TriggerKind):
     key, label, icon = "event", "Somebody does something", "bolt"
     help = "Lets people in at the moment when they do it."
     form = EventForm

@@ -8,7 +8,7 @@ from campaigns.trigger_kinds import TriggerKind
 from segments.models import Segment
 
 
-class _MoveKind(TriggerKind):
+class _MoveTrigger(TriggerKind):
     """What both directions share."""
 
     verb: ClassVar[str]
@@ -36,13 +36,13 @@ class _MoveKind(TriggerKind):
         return {"field": "event.segment", "op": "is", "value": trigger.config.get("segment"), "type": "number"}
 
 
-class SegmentEnteredKind(_MoveKind):
+class SegmentEnteredTrigger(_MoveTrigger):
     key, label, icon = "segment_entered", "Somebody enters a segment", "group_add"
     help = "Lets people in when they begin to match a segment; an edit of its rules lets nobody in."
     verb, event = "enters", "segment.entered"
 
 
-class SegmentLeftKind(_MoveKind):
+class SegmentLeftTrigger(_MoveTrigger):
     key, label, icon = "segment_left", "Somebody leaves a segment", "group_remove"
     help = "Lets people in when they no longer match a segment; an edit of its rules lets nobody in."
     verb, event = "leaves", "segment.left"

@@ -4,7 +4,7 @@ from automation.forms.triggers import PeopleForm
 from campaigns.trigger_kinds import TriggerKind
 
 
-class ApiKind(TriggerKind):
+class ApiTrigger(TriggerKind):
     key, label, icon = "api", "Your own software sends them", "api"
     help = "Your own programs let people in, one by one or in lists, with data that the mails may show."
     form = PeopleForm
@@ -14,7 +14,7 @@ class ApiKind(TriggerKind):
         return "When your own software sends somebody here"
 
 
-class CampaignKind(TriggerKind):
+class CampaignTrigger(TriggerKind):
     key, label, icon = "campaign", "Another campaign sends them", "alt_route"
     help = "A step “start another campaign” lets people in."
     form = PeopleForm
