@@ -21,7 +21,7 @@ from ops import audit
 
 COLOURS = {
     "Under way": "info",
-    "Waiting for its mail to be sent": "info",
+    "Waiting for its mail or webhook": "info",
     "Paused": "warning",
     "Parked after a fault": "danger",
     "Finished": "success",

@@ -17,7 +17,9 @@ class AutomationConfig(AppConfig):
         from automation.kinds.tag import TagKind
         from automation.kinds.wait import WaitKind
         from automation.kinds.wait_for import WaitForKind
+        from automation.kinds.webhook import WebhookKind
         from automation.triggers.kinds import KINDS
+        from automation.webhooks import calling, claiming, forgetting
         from campaigns import doors
         from campaigns.step_kinds import STEP_KINDS
         from campaigns.trigger_kinds import TRIGGER_KINDS
@@ -35,6 +37,7 @@ class AutomationConfig(AppConfig):
             ListKind(),
             ScoreKind(),
             LeaveKind(),
+            WebhookKind(),
         ):
             STEP_KINDS.register(kind.key, kind)
         for trigger in KINDS:
@@ -48,5 +51,7 @@ class AutomationConfig(AppConfig):
         doors.withdrawn.register("visits", engine.withdrawn)
         merge_steps.register("enrollments", uniting.unite)
         work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, advancing.advance))
+        work.register(work.Queue("webhooks", "Webhooks", claiming.is_due, calling.call_due))
+        work.SWEEPS.register("webhook texts", forgetting.forget_old)
         work.SWEEPS.register("refusals", engine.forget_refusals)
         panels.register()

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import F
 
 from automation.models import Enrollment, Visit
+from automation.webhooks import queueing
 from campaigns.document import Document
 from campaigns.models import Campaign, Message
 from events.models import Event
@@ -131,6 +132,7 @@ def leave(enrollment_ids: Sequence[int], reason: str, explanation: str, now: dat
     )
     ids = list(locked)
     _cancel_messages(ids, explanation, now)
+    queueing.cancel(ids, explanation, now)
     Visit.objects.filter(enrollment_id__in=ids, left_at=None).update(left_at=now, arm="exit", explanation=explanation)
     return Enrollment.objects.filter(pk__in=ids).update(
         state=Enrollment.State.EXITED, due_at=None, listens=False, left_at=now, reason=reason, explanation=explanation

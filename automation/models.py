@@ -3,7 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
-from automation.timed_models import DateDue, Timer  # noqa: F401  found by Django here
+from automation.call_models import Attempt, Call, HeaderSecret, Receiver  # noqa: F401  found by Django here
+from automation.timed_models import DateDue, Timer  # noqa: F401
 from campaigns.models import Campaign, Message, Version
 from contacts.models import Contact
 from lib import clock
@@ -28,7 +29,7 @@ class Enrollment(models.Model):
 
     class State(models.TextChoices):
         ACTIVE = "active", "Under way"
-        HELD = "held", "Waiting for its mail to be sent"
+        HELD = "held", "Waiting for its mail or webhook"
         PARKED = "parked", "Parked after a fault"
         FINISHED = "finished", "Finished"
         EXITED = "exited", "Left early"

@@ -45,6 +45,7 @@ __all__ = [
     "TemplateError",
     "Variable",
     "parse",
+    "parse_in",
 ]
 
 MAX_DEPTH = 20
@@ -98,12 +99,16 @@ class Template:
         return written.replace("\0", "") if "\0" in written else written
 
 
-@lru_cache(maxsize=128)
 def parse(source: str, *, html: bool) -> Template:
     """Parse a marketer's source; `html` escapes what it prints. Raises TemplateError with line and column."""
+    return parse_in(HTML if html else TEXT, source)
+
+
+@lru_cache(maxsize=128)
+def parse_in(environment: Sandbox, source: str) -> Template:
+    """As `parse`, in a sandbox that prints in a way of its own."""
     marks = scan(source)
     check_tags(source, marks)
-    environment = HTML if html else TEXT
     try:
         bound = environment.from_string(source)
     except (LiquidError, RecursionError) as error:

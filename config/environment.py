@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -51,6 +52,12 @@ def one_of(name: str, default: str, *choices: str) -> str:
 def names(name: str, default: list[str]) -> list[str]:
     remedy = "write host names, separated by commas, such as mail.example.com."
     return read(name, default, remedy, lambda text: _all([part.strip() for part in text.split(",") if part.strip()]))
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Networks in the notation 10.1.0.0/16; none where nothing is said."""
+    remedy = "write networks, separated by commas, such as 10.1.0.0/16."
+    return read(name, [], remedy, lambda text: [ip_network(part.strip()) for part in text.split(",") if part.strip()])
 
 
 def web_address(name: str, default: str) -> str:

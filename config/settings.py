@@ -141,6 +141,7 @@ EVENT_PIPELINE = [
 WORK_FEEDS = {
     "changes": ["enrollments"],
     "enrollments": ["mail"],
+    "webhooks": ["enrollments"],
     "mail": ["settled"],
     "settled": ["enrollments", "changes"],
     "leases": ["mail", "settled"],
@@ -170,6 +171,11 @@ Q_CLUSTER = {
 EMAIL_URL = environment.mail_server("EMAIL_URL", "smtp://127.0.0.1:1025")
 MAIL_CONNECTIONS = environment.number("MAIL_CONNECTIONS", 4, most=64)
 ANYMAIL: dict[str, object] = {}
+
+# --- Webhooks -----------------------------------------------------------------------------------------
+WEBHOOK_CONNECTIONS = environment.number("WEBHOOK_CONNECTIONS", 8, most=64)
+WEBHOOK_NETWORKS = environment.networks("WEBHOOK_NETWORKS")
+WEBHOOK_HTTP = environment.flag("WEBHOOK_HTTP")
 
 # --- Log-in and safety -----------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

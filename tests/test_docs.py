@@ -11,7 +11,7 @@ import rudderstack.analytics as rudder
 import segment.analytics as segment
 from django.db.models import CheckConstraint, DateTimeField, Value
 
-from automation.models import Enrollment
+from automation.models import Call, Enrollment
 from campaigns.models import Campaign, Message
 from campaigns.step_kinds import STEP_KINDS
 from config import environment
@@ -122,12 +122,12 @@ def states_listed(section: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", table, re.MULTILINE))
 
 
-@pytest.mark.parametrize("model", [Campaign, Enrollment, Message, Job], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [Campaign, Enrollment, Message, Call, Job], ids=lambda model: model.__name__)
 def test_the_states_are_those_of_the_model(model):
     assert list(states_listed(STATES[model.__name__])) == model.State.values
 
 
-@pytest.mark.parametrize("name", ["Campaign", "Enrollment", "Message", "Job", "Change"])
+@pytest.mark.parametrize("name", ["Campaign", "Enrollment", "Message", "Call", "Job", "Change"])
 def test_the_diagram_the_table_of_moves_and_the_states_agree(name):
     section = STATES[name]
     drawn = set(re.findall(r"^\s+(\S+) --> (\w+)", section, re.MULTILINE))
@@ -137,7 +137,7 @@ def test_the_diagram_the_table_of_moves_and_the_states_agree(name):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", [Enrollment, Message, Job], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [Enrollment, Message, Call, Job], ids=lambda model: model.__name__)
 def test_what_is_said_of_due_at_is_what_the_database_enforces(model):
     [check] = [
         constraint.condition

@@ -1,0 +1,135 @@
+"""What an attempt means for its call: done, failed, or tried again, and when."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from automation.call_models import Call
+from automation.webhooks.config import Hook, success_codes
+from lib.clean_json import MAX_DEPTH, Unclean, parse
+from lib.durations import in_words
+from lib.http_call import Answer, Failed
+
+State = Call.State
+# 8 attempts within a day; each wait is up to a fifth shorter or longer, so that a recovered server is not overrun.
+WAITS = [timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 120, 360, 900)]
+MOST_TRIES = len(WAITS) + 1
+LONGEST_RETRY_AFTER = timedelta(hours=6)
+AGAIN = {408, 409, 425, 429}
+EXCERPT = 1000
+
+
+@dataclass
+class Result:
+    """What came of an attempt at a call, as it is to be written down."""
+
+    call: Call
+    state: str
+    sentence: str
+    at: datetime
+    milliseconds: int = 0
+    status: int | None = None
+    due_at: datetime | None = None
+    excerpt: str = ""
+    answer: dict[str, Any] | None = None
+    failing: bool | None = None  # None: tells nothing about the receiver
+    made: bool = field(default=True)  # False: no attempt was made at all
+
+
+def answered(call: Call, hook: Hook, answer: Answer, at: datetime, seconds: float) -> Result:
+    """Something was answered: it counts as success, is final, or is asked for again."""
+    said = f"{call.receiver} answered {in_full(answer.status)}"
+    found = Result(call, State.DONE, f"{said}.", at, round(seconds * 1000), answer.status, excerpt=_excerpt(answer))
+    found.failing = answer.status >= 500 or answer.status == 429
+    if any(answer.status in codes for codes in success_codes(hook.success) or ()):
+        found.failing = False
+        found.answer, remark = _json_of(answer)
+        found.sentence = f"{said}.{remark}"
+    elif 300 <= answer.status < 400:
+        found.state = State.FAILED
+        found.sentence = f"{said}, which points elsewhere; webhooks do not follow. Write the final address in the step."
+    elif answer.status in AGAIN or answer.status >= 500:
+        _again(found, said, retry_after(answer, at))
+    else:
+        found.state = State.FAILED
+    return found
+
+
+def unanswered(call: Call, fault: Failed, at: datetime, seconds: float) -> Result:
+    """Nothing was answered."""
+    found = Result(call, State.FAILED, str(fault), at, round(seconds * 1000))
+    if not fault.permanent:
+        found.failing = True
+        _again(found, str(fault).rstrip("."), None)
+    return found
+
+
+def unwritable(call: Call, why: str, at: datetime) -> Result:
+    return Result(call, State.FAILED, why, at, made=False)
+
+
+def withdrawn(call: Call, at: datetime) -> Result:
+    return Result(call, State.CANCELLED, "The contact is no longer in this step.", at, made=False)
+
+
+def in_full(status: int) -> str:
+    """ "404 Not Found"."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _again(found: Result, said: str, asked_for: timedelta | None) -> None:
+    tries = found.call.tries + 1
+    if tries >= MOST_TRIES:
+        found.state, found.sentence = State.FAILED, f"{said}, after {MOST_TRIES} attempts."
+        return
+    wait = max(delay(found.call, tries), min(asked_for or timedelta(), LONGEST_RETRY_AFTER))
+    found.state, found.due_at = State.QUEUED, found.at + wait
+    found.sentence = f"{said}; tried again in {in_words(_rounded(wait))}."
+
+
+def _rounded(wait: timedelta) -> timedelta:
+    unit = timedelta(minutes=1) if wait >= timedelta(minutes=2) else timedelta(seconds=1)
+    return max(round(wait / unit), 1) * unit
+
+
+def delay(call: Call, tries: int) -> timedelta:
+    """How long to wait after so many tries: a fifth more or less, by a hash of the call."""
+    digest = hashlib.sha256(f"{call.pk}:{tries}".encode()).digest()
+    share = int.from_bytes(digest[:4], "big") / 2**32
+    return WAITS[tries - 1] * (0.8 + 0.4 * share)
+
+
+def retry_after(answer: Answer, at: datetime) -> timedelta | None:
+    """How long the receiver asks us to wait: seconds, or a date."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:9]), 10**6))
+    try:
+        then = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return max(then - at, timedelta())
+
+
+def _json_of(answer: Answer) -> tuple[dict[str, Any] | None, str]:
+    """The answer to be kept, and a remark where there was one that cannot be."""
+    if not answer.body.strip():
+        return None, ""
+    if answer.cut:
+        return None, " What it said is not kept: it is longer than 64 KB."
+    try:
+        value = parse(answer.body, levels=MAX_DEPTH - 3)
+    except Unclean:
+        return None, " What it said is not kept: it is not JSON."
+    return (value, "") if isinstance(value, dict) else (None, " What it said is not kept: it is not a JSON object.")
+
+
+def _excerpt(answer: Answer) -> str:
+    return answer.body[: 4 * EXCERPT].decode(errors="replace").replace("\x00", "�")[:EXCERPT]
