@@ -7,6 +7,7 @@ Whoever is held is asked again when the time has come: exits, the audience filte
 from collections.abc import Sequence
 from datetime import datetime
 
+from automation import capped
 from automation.models import Visit
 from campaigns.step_kinds import Done, Outcome
 
@@ -20,4 +21,8 @@ def turned(visits: Sequence[Visit], now: datetime) -> dict[int, Outcome]:
         if visit.message_id is None and visit.enrollment.skips_message:
             visit.enrollment.skips_message = False
             found[place] = Done(SKIPPED, arm="skipped")
-    return found
+    asking = [visit for place, visit in enumerate(visits) if visit.message_id is None and place not in found]
+    held = capped.held(asking, now)
+    return found | {
+        place: held[visit.enrollment.pk] for place, visit in enumerate(visits) if visit.enrollment.pk in held
+    }

@@ -1,7 +1,10 @@
 """What marketers define: campaigns, their versions, templates. Messages are in `campaigns.message_models`."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.postgres.functions import RandomUUID
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Cast, Left
@@ -9,12 +12,14 @@ from django.db.models.functions import Cast, Left
 from campaigns.document import new_uid
 from campaigns.message_models import CaughtMail, Message, MessageBody, MessageQuerySet, TrackingHit
 from lib import clock
+from lib.durations import duration, in_words
 
 __all__ = [
-    "Campaign", "CampaignQuerySet", "CaughtMail", "Edge", "EmailTemplate", "Message", "MessageBody", "MessageQuerySet",
-    "Reference", "Step", "TrackingHit", "Version",
+    "Campaign", "CampaignQuerySet", "CaughtMail", "Edge", "EmailTemplate", "FrequencyCap", "Message",
+    "MessageBody", "MessageQuerySet", "Reference", "Step", "TrackingHit", "Version",
 ]  # fmt: skip
 DEFAULT_LATENESS_HOURS = 24
+LONGEST_WINDOW = timedelta(days=90)
 
 
 class CampaignQuerySet(models.QuerySet):
@@ -191,3 +196,52 @@ class EmailTemplate(models.Model):
 
     def __str__(self):
         return self.name
+
+
+class FrequencyCap(models.Model):
+    """At most so many marketing messages to one address within a rolling time; of a topic, or of all."""
+
+    class Unit(models.TextChoices):
+        HOURS = "hours", "hours"
+        DAYS = "days", "days"
+        WEEKS = "weeks", "weeks"
+
+    topic = models.ForeignKey(
+        "contacts.Topic",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="+",
+        help_text="Empty: whatever it is about.",
+    )
+    most = models.PositiveSmallIntegerField("at most", help_text="So many marketing mails …")
+    amount = models.PositiveSmallIntegerField("within", default=7, help_text="… within so many …")
+    unit = models.CharField("hours, days or weeks", max_length=5, choices=Unit.choices, default=Unit.DAYS)
+
+    class Meta:
+        verbose_name = "frequency limit"
+        ordering = ["topic_id", "unit", "amount"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["topic", "amount", "unit"], name="one_limit_per_time", nulls_distinct=False,
+                violation_error_message="There is a limit for this time already; change that one.",
+            ),
+            models.CheckConstraint(
+                condition=Q(most__gte=1, amount__gte=1), name="limit_lets_something_through",
+                violation_error_message="Write numbers of 1 or more; to send nothing at all, stop the mail.",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self):
+        about = f"of “{self.topic}” " if self.topic_id else ""
+        mails = "1 mail" if self.most == 1 else f"{self.most:,} mails"
+        return f"{mails} {about}in {in_words(self.window)}"
+
+    @property
+    def window(self) -> timedelta:
+        return duration(self.amount, self.unit)
+
+    def clean(self):
+        if self.unit and self.amount and self.window > LONGEST_WINDOW:
+            raise ValidationError({"amount": f"Choose {in_words(LONGEST_WINDOW)} at most."})

@@ -108,6 +108,7 @@ UNFOLD = {
                     page("Templates", "draft", "campaigns_emailtemplate_changelist", "campaigns.view_emailtemplate"),
                     page("Messages", "outgoing_mail", "campaigns_message_changelist", "campaigns.view_message"),
                     page("Topics", "topic", "contacts_topic_changelist", "contacts.view_topic"),
+                    page("Limits", "speed", "campaigns_frequencycap_changelist", "campaigns.view_frequencycap"),
                     page(
                         "Caught mail",
                         "mark_email_unread",

@@ -26,7 +26,10 @@ _marketer = (
     | _allow(WORK, [*_drafts, "scoring.scoremodel"])
     | _allow(VIEW, _scores)
     | _allow(VIEW, [*_audience, *_history, *_events, "campaigns.version", "campaigns.step", "campaigns.edge"])
-    | _allow(VIEW, ["campaigns.caughtmail", "automation.assignment", "automation.refusal", "ops.job"])
+    | _allow(
+        VIEW,
+        ["campaigns.frequencycap", "campaigns.caughtmail", "automation.assignment", "automation.refusal", "ops.job"],
+    )
     | {"campaigns.delete_emailtemplate", "campaigns.send_test", "contacts.add_contact", "contacts.change_contact"}
     | {"contacts.import_contact"}
     | {"campaigns.delete_caughtmail"}
@@ -44,7 +47,8 @@ ROLES: dict[str, set[str]] = {
     # A topic says to whom may be written at all, so it is the publisher's; so are files of personal data.
     "Publisher": _marketer
     | {"campaigns.publish_campaign", "contacts.add_topic", "contacts.change_topic", "segments.export_segment"}
-    | {"scoring.publish_scoremodel", "scoring.delete_scoremodel"},
+    | {"scoring.publish_scoremodel", "scoring.delete_scoremodel"}
+    | _allow((*WORK, "delete"), ["campaigns.frequencycap"]),
     "Analyst": {"view_*"},
     "Engineer": _engineer,
 }

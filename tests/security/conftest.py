@@ -12,7 +12,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from msgspec.structs import replace
 
 from automation.models import Enrollment
-from campaigns.models import CaughtMail
+from campaigns.models import CaughtMail, FrequencyCap
 from contacts import importing
 from contacts.models import Company, Tag
 from events.items import Item
@@ -113,6 +113,7 @@ def rows(source, tell):
         "events_eventtyperow": EventTypeRow.objects.get(key="Rocket Launched"),
         "events_rejectedevent": RejectedEvent.objects.create(source=source, reason="No name.", payload="{}"),
         "campaigns_campaign": campaign,
+        "campaigns_frequencycap": FrequencyCap.objects.create(most=3),
         "campaigns_emailtemplate": message.template,
         "campaigns_message": message,
         "campaigns_caughtmail": CaughtMail.objects.create(sender="a@x.y", recipient="b@x.y", raw=RAW, caught_at=now),

@@ -30,6 +30,7 @@ PAGES = {
     "events_rejectedevent": ({"Analyst", "Engineer"}, NONE, NONE, NONE),
     "campaigns_campaign": (READERS, WRITERS, WRITERS, NONE),
     "campaigns_emailtemplate": (READERS, WRITERS, WRITERS, WRITERS),
+    "campaigns_frequencycap": (READERS, PUBLISHER, PUBLISHER, PUBLISHER),
     "campaigns_message": (READERS, NONE, READERS, NONE),  # as that of contacts, and the next two
     "campaigns_caughtmail": (READERS, NONE, READERS, NONE),
     "automation_enrollment": (READERS, NONE, READERS, NONE),

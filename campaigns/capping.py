@@ -1,0 +1,81 @@
+"""Frequency limits: when the next marketing message to an address may go out. All limits hold; the strictest decides.
+
+What was sent counts, and what is on its way; transactional messages and tests neither count nor wait. Whoever asks
+holds the address's lane until what it queues is committed, so that two campaigns never take the same place.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Q
+
+from campaigns.models import FrequencyCap
+
+LOCK_CLASS = 7306
+LANES = 256
+GIVING_WAY = timedelta(minutes=1)
+
+_COUNTED = """
+SELECT address_id, topic_id, coalesce(sent_at, created_at) FROM campaigns_message
+WHERE address_id = ANY(%s) AND purpose = 'marketing' AND state <> 'not_sent' AND coalesce(sent_at, created_at) > %s
+"""
+_HOLD_FREE = "SELECT lane FROM unnest(%s::int[]) AS lane WHERE pg_try_advisory_xact_lock(%s, lane)"
+
+
+class Blocked(NamedTuple):
+    """The limit that holds a message back, and until when."""
+
+    cap: FrequencyCap
+    until: datetime
+
+
+class Places:
+    """What was sent to some addresses lately, and what these limits leave free."""
+
+    def __init__(self, caps: Collection[FrequencyCap], addresses: Collection[int], now: datetime):
+        self.caps, self.now = caps, now
+        self.counted: dict[int, list[tuple[datetime, int | None]]] = {}
+        longest = max((cap.window for cap in caps), default=timedelta())
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNTED, [list(addresses), now - longest])
+            for address, topic, at in cursor.fetchall():
+                self.take(address, topic, at)
+
+    def take(self, address: int, topic: int | None, at: datetime) -> None:
+        """One more goes to this address."""
+        self.counted.setdefault(address, []).append((at, topic))
+
+    def blocked(self, address: int, yielding: int = 0) -> Blocked | None:
+        """The limit by which nothing may go there now; `yielding`: how many more important ones wait for a place."""
+        found = [blocked for cap in self.caps if (blocked := self._by(cap, address, yielding))]
+        return max(found, key=lambda blocked: blocked.until, default=None)
+
+    def _by(self, cap: FrequencyCap, address: int, yielding: int) -> Blocked | None:
+        since = self.now - cap.window
+        taken = sorted(
+            at
+            for at, topic in self.counted.get(address, ())
+            if at > since and (cap.topic_id is None or topic == cap.topic_id)
+        )
+        over = len(taken) + yielding - cap.most
+        if over < 0:
+            return None
+        if len(taken) < cap.most:  # a place is free, and those who take it are due now
+            return Blocked(cap, self.now + GIVING_WAY)
+        return Blocked(cap, taken[min(over, len(taken) - 1)] + cap.window)
+
+
+def caps_for(topic_id: int | None) -> list[FrequencyCap]:
+    """The limits that hold for a message of this topic."""
+    return list(FrequencyCap.objects.filter(Q(topic=None) | Q(topic=topic_id)).select_related("topic"))
+
+
+def hold_free(addresses: Iterable[int]) -> set[int]:
+    """Take the lanes of these addresses that nobody has in hand; the addresses whose lanes are held."""
+    asked = set(addresses)
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_FREE, [sorted({pk % LANES for pk in asked}), LOCK_CLASS])
+        free = {lane for (lane,) in cursor.fetchall()}
+    return {pk for pk in asked if pk % LANES in free}
