@@ -6,7 +6,7 @@ class AutomationConfig(AppConfig):
     verbose_name = "Automation"
 
     def ready(self):
-        from automation import advancing, engine, enrollment_fields, panels, uniting
+        from automation import admitting, advancing, engine, enrollment_fields, panels, staying, uniting
         from automation.kinds.attribute import AttributeKind
         from automation.kinds.branch import BranchKind
         from automation.kinds.email import EmailKind
@@ -43,6 +43,7 @@ class AutomationConfig(AppConfig):
         for trigger in KINDS:
             TRIGGER_KINDS.register(trigger.key, trigger)
         enrollment_fields.register()
+        admitting.AT_THE_DOOR.register("reasons to leave", staying.at_the_door)
         doors.occupancy.register("enrollments", engine.occupancy)
         doors.on_published.register("follow", engine.follow)
         doors.on_resumed.register("spread", engine.spread_overdue)

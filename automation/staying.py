@@ -4,15 +4,17 @@ What is written about somebody is looked at as it is written (`automation.watchi
 turned, and whom the audience filter of a campaign that keeps matching does not hold any more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from django.db.models import BooleanField, Case, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 
+from automation.admitting import Match, Place, Refused
 from automation.models import Enrollment
 from campaigns.document import Document, Tree
 from campaigns.step_kinds import Exit
 from campaigns.watches import in_words
+from contacts.models import Contact
 from ops.models import SiteSettings
 from segments import conditions
 
@@ -43,20 +45,44 @@ def reasons(document: Document) -> list[tuple[Tree, Exit]]:
     return found
 
 
+def at_the_door(matches: Sequence[Match], now: datetime) -> dict[Place, Refused]:
+    """Who would have to leave at once does not enter; a query for each campaign that has such reasons.
+
+    What asks about the entry itself, or about steps, can hold of nobody who is not inside.
+    """
+    by_campaign: dict[int, list[Match]] = {}
+    for match in matches:
+        by_campaign.setdefault(match.campaign.pk, []).append(match)
+    found: dict[Place, Refused] = {}
+    for campaign_id, its in by_campaign.items():
+        watched = [watch for watch in its[0].document.exits if not watch.event]
+        asked = [one for one in watched if not conditions.validate(one.condition, "contact")]
+        if asked:
+            words = [f"A reason to leave held already: {in_words(watch)}."[:400] for watch in asked]
+            trees = [watch.condition for watch in asked]
+            people = Contact.objects.filter(pk__in={match.start.contact_id for match in its})
+            for pk, first in _first_met(people, trees, "contact", {match.start.contact_id for match in its}, now):
+                found[campaign_id, pk] = ("exit", words[first])
+    return found
+
+
 def _asked(rows: Sequence[Enrollment], asked: list[tuple[Tree, Exit]], now: datetime) -> dict[int, Exit]:
+    inside = Enrollment.objects.filter(pk__in=[row.pk for row in rows])
+    met = _first_met(inside, [tree for tree, _ in asked], "enrollment", {row.contact_id for row in rows}, now)
+    return {pk: asked[first][1] for pk, first in met}
+
+
+def _first_met(
+    rows: QuerySet, trees: Sequence[Tree], subject: str, contacts: Collection[int], now: datetime
+) -> Iterator[tuple[int, int]]:
+    """Of each row that meets one of the conditions its id, and the place of the first that it meets."""
     here = now.astimezone(SiteSettings.get().zone)
-    contacts = {row.contact_id for row in rows}
-    met = {
-        f"reason_{number}": Case(
-            When(conditions.compiled(tree, "enrollment", here, only=contacts), then=Value(True)),
-            default=Value(False),
-            output_field=BooleanField(),
-        )
-        for number, (tree, _) in enumerate(asked)
-    }
-    answers = Enrollment.objects.filter(pk__in=[row.pk for row in rows]).annotate(**met).values_list("pk", *met)
-    return {
-        pk: next(exit_ for true, (_, exit_) in zip(true_ones, asked, strict=True) if true)
-        for pk, *true_ones in answers
-        if any(true_ones)
-    }
+    first = Case(
+        *(
+            When(conditions.compiled(tree, subject, here, only=contacts), then=Value(place))
+            for place, tree in enumerate(trees)
+        ),
+        default=Value(None),
+        output_field=IntegerField(null=True),
+    )
+    yield from rows.order_by().annotate(first_met=first).filter(first_met__isnull=False).values_list("pk", "first_met")

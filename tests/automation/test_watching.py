@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from automation.advancing import advance
-from automation.models import Enrollment, GoalReached
+from automation.models import Enrollment, GoalReached, Refusal
 from campaigns.checking import problems
 from campaigns.document import Document, Goal, StepDoc, Watch
 from campaigns.linear import Row
@@ -57,6 +57,14 @@ def test_an_exit_by_a_condition_acts_when_it_comes_true(inbox, track):
     track(NOW + 2 * HOUR, "ann", "page.viewed", traits={"plan": "pro"})
     row = Enrollment.objects.get()
     assert (row.state, row.explanation) == ("exited", "A reason to leave: “Became a customer”.")
+
+
+def test_an_exit_that_is_true_at_entry_lets_nobody_in(inbox, track):
+    campaign(exits=[Watch(uid="pro", condition=PRO)])
+    signs_up(track, plan="pro")
+    assert not Enrollment.objects.exists()
+    refusal = Refusal.objects.get()
+    assert refusal.reason == "exit" and "plan" in refusal.explanation
 
 
 def test_an_exit_cancels_the_mail_that_is_queued(inbox, track):
