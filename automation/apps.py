@@ -6,7 +6,7 @@ class AutomationConfig(AppConfig):
     verbose_name = "Automation"
 
     def ready(self):
-        from automation import admitting, advancing, engine, enrollment_fields, panels, staying, uniting
+        from automation import admitting, advancing, engine, enrollment_fields, panels, requesting, staying, uniting
         from automation.kinds.attribute import AttributeKind
         from automation.kinds.branch import BranchKind
         from automation.kinds.email import EmailKind
@@ -54,5 +54,6 @@ class AutomationConfig(AppConfig):
         work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, advancing.advance))
         work.register(work.Queue("webhooks", "Webhooks", claiming.is_due, calling.call_due))
         work.SWEEPS.register("webhook texts", forgetting.forget_old)
+        work.register(work.Queue("entries", "Entries asked for", requesting.is_due, requesting.work))
         work.SWEEPS.register("refusals", engine.forget_refusals)
         panels.register()

@@ -6,7 +6,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from automation.enrolling import leave
-from automation.models import Assignment, DateDue, Enrollment, Refusal, SiteAssignment
+from automation.models import Assignment, DateDue, Enrollment, EntryRequest, Refusal, SiteAssignment
 
 
 def unite(winner_id: int, loser_id: int, now: datetime) -> None:
@@ -18,6 +18,7 @@ def unite(winner_id: int, loser_id: int, now: datetime) -> None:
     _assignments(winner_id, loser_id)
     _days(winner_id, loser_id)
     Refusal.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
+    EntryRequest.objects.filter(contact_id=loser_id).update(contact_id=winner_id)
 
 
 def _leave_younger(winner_id: int, loser_id: int, now: datetime) -> None:

@@ -7,6 +7,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
+from automation import api as inside
+from campaigns import api as campaigns
 from contacts import api as contacts
 from events import api as events
 from scoring import api as scores
@@ -54,5 +56,13 @@ urlpatterns = [
     path("scores/<str:key>/contacts/<str:who>/", scored.ContactScoreView.as_view(), name="api-score-contact"),
     path("scores/<str:key>/contacts/<str:who>/ledger/", scored.LedgerView.as_view(), name="api-score-ledger"),
     path("scores/<str:key>/contacts/<str:who>/stage/", scored.StageView.as_view(), name="api-score-stage"),
+    path("contacts/<str:who>/enrollments/", inside.ContactEnrollmentsView.as_view(), name="api-contact-enrollments"),
+    path("campaigns/", campaigns.CampaignsView.as_view(), name="api-campaigns"),
+    path("campaigns/<str:campaign>/", campaigns.CampaignView.as_view(), name="api-campaign"),
+    path("campaigns/<str:campaign>/enrollments/", inside.EnrollmentsView.as_view(), name="api-campaign-enrollments"),
+    path("campaigns/<str:campaign>/entries/", inside.EntriesView.as_view(), name="api-campaign-entries"),
+    path("enrollments/<int:enrollment>/", inside.EnrollmentView.as_view(), name="api-enrollment"),
+    path("enrollments/<int:enrollment>/exit/", inside.ExitView.as_view(), name="api-enrollment-exit"),
+    path("entries/<int:entry>/", inside.EntryView.as_view(), name="api-entry"),
     re_path(r"^.*$", NothingHere.as_view(), name="api-nothing"),
 ]

@@ -258,6 +258,10 @@ SPECTACULAR_SETTINGS = {
         "ScoreRuleKind": "scoring.models.ScoreRule.Kind",
         "RecomputingState": "scoring.api_bodies.JOB_STATES",
         "ScoreModelState": "scoring.api_bodies.MODEL_STATES",
+        "CampaignState": "campaigns.models.Campaign.State",
+        "CampaignType": "campaigns.models.Campaign.Type",
+        "EnrollmentState": "automation.models.Enrollment.State",
+        "EntryState": "automation.models.EntryRequest.State",
     },
 }
 

@@ -160,6 +160,8 @@ class ApiKey(models.Model):
         SEGMENTS_WRITE = "segments:write", "Change segments, and who is in fixed lists"
         SCORES_READ = "scores:read", "Read scores, and who has most"
         SCORES_WRITE = "scores:write", "Give points, move stages, recompute"
+        CAMPAIGNS_READ = "campaigns:read", "Read campaigns, and who is inside"
+        CAMPAIGNS_WRITE = "campaigns:write", "Let people into campaigns and out of them"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     source = models.ForeignKey(Source, models.PROTECT, related_name="keys")

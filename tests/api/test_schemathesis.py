@@ -16,6 +16,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from automation import requesting
+from automation.models import Enrollment, EntryRequest, Visit
+from campaigns.document import Trigger
+from campaigns.models import Campaign
 from contacts import writing
 from contacts.models import Contact
 from lib import clock
@@ -25,7 +29,9 @@ from scoring.adjusting import Deed
 from scoring.document import Stage
 from segments import defining
 from segments.models import Segment
+from tests import engine
 from tests.api.wire_description import WIRE
+from tests.factories import CampaignFactory
 from tests.scoring.building import made
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +48,8 @@ PRO = {"field": "contact.plan", "op": "is", "value": "pro"}
 TREES = st.sampled_from(
     [PRO, {"not": {"any": [PRO]}}, {}, {"all": [PRO, {"field": "contact.age", "op": ">", "value": "x"}]}]
 )
+CAMPAIGNS = st.sampled_from(["uid:welcome", "uid:welcome", "uid:", "0", "uid:a\x00", "9" * 30])
+ROW = 77
 MODES = list(schemathesis.GenerationMode)
 
 
@@ -76,6 +84,11 @@ def ask(request):
             if "segment" in (case.path_parameters or {}):
                 there = st.sampled_from(list(Segment.objects.values_list("pk", flat=True)))
                 case.path_parameters["segment"] = data.draw(st.one_of(st.just(case.path_parameters["segment"]), there))
+            for name, there in (("campaign", CAMPAIGNS), ("enrollment", st.just(ROW)), ("entry", st.just(ROW))):
+                if name in (case.path_parameters or {}):
+                    case.path_parameters[name] = data.draw(st.one_of(st.just(case.path_parameters[name]), there))
+            if isinstance(case.body, dict) and "contact" in case.body:
+                case.body["contact"] = data.draw(st.one_of(st.just(case.body["contact"]), WHO))
             if "key" in (case.path_parameters or {}):
                 case.path_parameters["key"] = data.draw(
                     st.one_of(st.just(case.path_parameters["key"]), st.just("lead"))
@@ -117,6 +130,16 @@ API = [
     "segments_remove_members",
     "segments_move_members",
     "segments_member",
+    "contacts_enrollments",
+    "campaigns_list",
+    "campaigns_read",
+    "campaigns_enrollments",
+    "campaigns_entries",
+    "campaigns_enroll",
+    "enrollments_read",
+    "enrollments_exit",
+    "entries_read",
+    "entries_cancel",
     "scores_list",
     "scores_read",
     "scores_recomputing",
@@ -146,8 +169,22 @@ def test_the_api_answers_as_it_says(name, app, source, key_for, ask):
         defining.save(Segment(name=kind, kind=kind, condition=condition), None, clock.now())
     score = made(now=clock.now(), stages=[Stage(name="Lead", points=50)])
     adjusting.adjust(score, [Contact.objects.get().pk], Deed("add", 60), clock.now())
+    if name.split("_")[0] in ("campaigns", "enrollments", "entries"):
+        inside(source)
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", app)
-    ask(schema, operations(schema)[name], key_for(), 12 if name.startswith(("segments", "scores")) else 40)
+    few = ("segments", "scores", "campaigns", "enrollments", "entries")
+    ask(schema, operations(schema)[name], key_for(), 12 if name.startswith(few) else 40)
+
+
+def inside(source) -> None:
+    """Somebody in a campaign, let in by a request."""
+    campaign = CampaignFactory(triggers=[Trigger(kind="api")], now=clock.now())
+    Campaign.objects.filter(pk=campaign.pk).update(uid="welcome")
+    entry, _ = requesting.ask(campaign, Contact.objects.get().pk, source, clock.now(), key="first")
+    engine.run(clock.now())
+    EntryRequest.objects.filter(pk=entry.pk).update(id=ROW, enrollment=None)
+    Visit.objects.all().delete()
+    Enrollment.objects.filter(pk=entry.enrollment_id).update(id=ROW)
 
 
 @pytest.mark.parametrize("name", ["batch", "import", "track", "identify", "page", "screen", "group", "alias"])

@@ -101,11 +101,14 @@ def test_the_tables_know_every_address_outside_the_admin():
     contacts = {f"contacts/{rest}" for rest in ("", "<str:who>/", *(f"<str:who>/{part}/" for part in OF_A_CONTACT))}
     segments = {f"segments/{rest}" for rest in ("", "evaluate/", *(f"<int:segment>/{part}" for part in OF_A_SEGMENT))}
     scores = {f"scores/{rest}" for rest in ("", "contacts/<str:who>/", *(f"<str:key>/{part}" for part in OF_A_SCORE))}
-    known = calls | public | contacts | segments | scores | {"events/", "event-types/"}
+    campaigns = {f"campaigns/{rest}" for rest in ("", *(f"<str:campaign>/{part}" for part in OF_A_CAMPAIGN))}
+    campaigns |= {"enrollments/<int:enrollment>/", "enrollments/<int:enrollment>/exit/", "entries/<int:entry>/"}
+    known = calls | public | contacts | segments | scores | campaigns | {"events/", "event-types/"}
     assert found == known, "a new address: say who may call it"
 
 
-OF_A_CONTACT = ("attributes", "tags", "unsubscribe")
+OF_A_CONTACT = ("attributes", "tags", "unsubscribe", "enrollments")
+OF_A_CAMPAIGN = ("", "enrollments/", "entries/")
 OF_A_SEGMENT = ("", "refresh/", "members/", "members/remove/", "members/move/", "contacts/<str:who>/")
 
 OF_A_CONTACTS_SCORE = ("", "ledger/", "stage/")
