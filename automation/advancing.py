@@ -14,7 +14,7 @@ from django.db.models import Min
 
 from automation import staying
 from automation.models import Enrollment, Visit
-from automation.moving import Move, save_moves, skip_sentence
+from automation.moving import Move, save_moves, save_visits, skip_sentence
 from campaigns.document import Document, StepDoc, parse
 from campaigns.models import Campaign, Version
 from campaigns.step_kinds import STEP_KINDS, Done, Exit, Outcome, Wait
@@ -112,6 +112,7 @@ class Round:
     def run(self) -> None:
         self._read_versions()
         self._read_visits()
+        self._leave_what_was_removed()
         moving = list(self.enrollments)
         for _ in range(ROUNDS):
             if not moving:
@@ -131,6 +132,19 @@ class Round:
             self.occurrences[visit.enrollment_id, visit.step_uid] += 1
             if visit.left_at is None:
                 self.visits[visit.enrollment_id] = visit
+
+    def _leave_what_was_removed(self) -> None:
+        """Those whose step a new version removed, and who were to go on elsewhere when due: that is now."""
+        left = [visit for row in self.enrollments if (visit := self._elsewhere(row))]
+        for visit in left:
+            visit.left_at, visit.arm = self.now, visit.message.outcome if visit.message else "moved"
+            del self.visits[visit.enrollment_id]
+        if left:
+            save_visits(left)
+
+    def _elsewhere(self, row: Enrollment) -> Visit | None:
+        visit = self.visits.get(row.pk)
+        return visit if visit and visit.step_uid != row.step_uid else None
 
     def _one_round(self, moving: list[Enrollment]) -> list[Enrollment]:
         """Every moving enrollment takes one step; returns those that are still due."""

@@ -6,7 +6,18 @@ class AutomationConfig(AppConfig):
     verbose_name = "Automation"
 
     def ready(self):
-        from automation import admitting, advancing, engine, enrollment_fields, panels, requesting, staying, uniting
+        from automation import (
+            admitting,
+            advancing,
+            engine,
+            enrollment_fields,
+            panels,
+            republishing,
+            requesting,
+            returning,
+            staying,
+            uniting,
+        )
         from automation.kinds.attribute import AttributeKind
         from automation.kinds.branch import BranchKind
         from automation.kinds.email import EmailKind
@@ -24,7 +35,7 @@ class AutomationConfig(AppConfig):
         from campaigns.step_kinds import STEP_KINDS
         from campaigns.trigger_kinds import TRIGGER_KINDS
         from contacts.merging import merge_steps
-        from ops import work
+        from ops import jobs, work
 
         for kind in (
             EmailKind(),
@@ -44,16 +55,20 @@ class AutomationConfig(AppConfig):
             TRIGGER_KINDS.register(trigger.key, trigger)
         enrollment_fields.register()
         admitting.AT_THE_DOOR.register("reasons to leave", staying.at_the_door)
-        doors.occupancy.register("enrollments", engine.occupancy)
-        doors.on_published.register("follow", engine.follow)
-        doors.on_resumed.register("spread", engine.spread_overdue)
+        doors.standing.register("enrollments", engine.standing)
+        doors.on_published.register("follow", republishing.follow)
+        doors.on_resumed.register("overdue", returning.go_on)
+        doors.on_missed.register("let in", returning.let_in)
+        doors.overdue.register("enrollments", returning.overdue)
         doors.on_archived.register("exit", engine.exit_everyone)
         doors.on_settled.register("wake", engine.wake)
         doors.withdrawn.register("visits", engine.withdrawn)
         merge_steps.register("enrollments", uniting.unite)
-        work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, advancing.advance))
+        work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, returning.advance))
         work.register(work.Queue("webhooks", "Webhooks", claiming.is_due, calling.call_due))
         work.SWEEPS.register("webhook texts", forgetting.forget_old)
         work.register(work.Queue("entries", "Entries asked for", requesting.is_due, requesting.work))
         work.SWEEPS.register("refusals", engine.forget_refusals)
+        work.SWEEPS.register("engine alive", returning.notice)
+        jobs.register(returning.MISSED, "Let in who came during a pause", returning.enter_missed)
         panels.register()

@@ -5,16 +5,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Max, Min, Value
-from django.db.models.functions import Mod
+from django.db.models import Count, Max, Min, Q
 
 from automation.enrolling import leave
 from automation.models import Enrollment, Refusal, Visit
-from campaigns.doors import Waiting
-from campaigns.models import Campaign, Message, Version
+from campaigns.doors import Place
+from campaigns.models import Campaign, Message
 
-AT_ONCE = 500
-SPREAD_MINUTES = 15
 KEEP_REFUSALS = timedelta(days=90)
 
 # Locked in the order of everybody. In a burst this comes seconds after the mail: what follows counts from the mail.
@@ -31,29 +28,22 @@ FROM held WHERE e.id = held.id
 """
 
 
-def occupancy(campaign: Campaign) -> dict[str, Waiting]:
-    """Who is inside, by step."""
+def standing(campaign: Campaign) -> list[Place]:
+    """Who is inside, by version and step."""
     rows = (
         Enrollment.objects.active()
         .filter(campaign=campaign)
-        .values("step_uid")
-        .annotate(count=Count("pk"), due_from=Min("due_at"), due_to=Max("due_at"))
+        .values("version_id", "step_uid")
+        .annotate(
+            count=Count("pk"),
+            due_from=Min("due_at"),
+            due_to=Max("due_at"),
+            held=Count("pk", filter=Q(state=Enrollment.State.HELD)),
+            parked=Count("pk", filter=Q(state=Enrollment.State.PARKED)),
+        )
+        .order_by("version_id", "step_uid")
     )
-    return {row["step_uid"]: Waiting(row["count"], row["due_from"], row["due_to"]) for row in rows}
-
-
-def follow(campaign: Campaign, version: Version, now: datetime) -> None:
-    """People inside use the new version from their next step on; their due times stay."""
-    Enrollment.objects.active().filter(campaign=campaign).update(version=version)
-
-
-def spread_overdue(campaign: Campaign, now: datetime) -> None:
-    """After a pause: a few run now, many are spread over 15 minutes, the oldest no sooner than the others."""
-    overdue = Enrollment.objects.filter(campaign=campaign, due_at__lt=now)
-    if overdue.count() > AT_ONCE:
-        minutes = Mod(F("pk"), Value(SPREAD_MINUTES)) * Value(timedelta(minutes=1))
-        later = ExpressionWrapper(Value(now) + minutes, output_field=DateTimeField())
-        overdue.update(due_at=later)
+    return [Place(version=row.pop("version_id"), uid=row.pop("step_uid"), **row) for row in rows]
 
 
 def exit_everyone(campaign: Campaign, now: datetime) -> None:

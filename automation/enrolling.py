@@ -131,12 +131,17 @@ def leave(enrollment_ids: Sequence[int], reason: str, explanation: str, now: dat
         .values_list("pk", flat=True)
     )
     ids = list(locked)
-    _cancel_messages(ids, explanation, now)
-    queueing.cancel(ids, explanation, now)
+    cancel(ids, explanation, now)
     Visit.objects.filter(enrollment_id__in=ids, left_at=None).update(left_at=now, arm="exit", explanation=explanation)
     return Enrollment.objects.filter(pk__in=ids).update(
         state=Enrollment.State.EXITED, due_at=None, listens=False, left_at=now, reason=reason, explanation=explanation
     )
+
+
+def cancel(enrollment_ids: list[int], explanation: str, now: datetime) -> None:
+    """What is queued for them, mails and calls, is cancelled; what is being handed over is not."""
+    _cancel_messages(enrollment_ids, explanation, now)
+    queueing.cancel(enrollment_ids, explanation, now)
 
 
 def _cancel_messages(enrollment_ids: list[int], explanation: str, now: datetime) -> None:

@@ -15,6 +15,7 @@ from django.db.models import BooleanField, Case, Expression, F, QuerySet, Value,
 from automation.admitting import Admitted, Match, Refused, admit
 from automation.documents import of_versions
 from automation.enrolling import Start, occasion
+from automation.models import Refusal
 from campaigns.document import Document, Trigger
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import TRIGGER_KINDS, kind_of, tree_of
@@ -25,6 +26,7 @@ from ops.models import SiteSettings
 from segments import conditions
 from segments.sql import joined
 
+LONGEST_LAG = timedelta(days=3)  # from an event's receipt to what was decided about it
 YES = Value(True, output_field=BooleanField())
 NOT_MEANT: Refused = ("filter", "They did not match what the trigger asks for.")
 
@@ -102,6 +104,33 @@ def enter_starts(
         matches = [Match(campaign, document, start, True, missing) for start in starts]
     kept = [match for match in matches if not (quiet and match.refused)]
     return admit(kept, now, however_late=however_late, spread=spread)
+
+
+def enter_again(campaign: Campaign, refusals: Sequence[Refusal], now: datetime) -> Admitted | None:
+    """Let in those who were refused, by what brought them then, as the campaign and they are now.
+
+    Nothing is too late: it came in time. The refusals are forgotten, and who may not enter for another reason is
+    refused for that; once more, and nobody enters twice. None: the campaign is being changed, and nothing was done.
+    """
+    held = _one_held(campaign.pk)
+    if held is None or not refusals:
+        return None if held is None else Admitted()
+    times = [refusal.at for refusal in refusals]
+    asked = Event.objects.filter(
+        id__in=[refusal.event_id for refusal in refusals], received_at__range=(min(times) - LONGEST_LAG, max(times))
+    )
+    events = {event.id: event for event in asked.order_by("received_at", "id")}
+    others = [
+        Start(row.contact_id, row.at, row.event_id) for row in refusals if row.event_id and row.event_id not in events
+    ]
+    Refusal.objects.filter(pk__in=[refusal.pk for refusal in refusals]).delete()
+    told = admit(matching_events([held], events, now), now, however_late=True)
+    more = enter_starts(held.pk, others, now, _of_no_event, however_late=True) or Admitted()
+    return Admitted(told.entered | more.entered, told.refused | more.refused)
+
+
+def _of_no_event(document: Document) -> list[Trigger]:
+    return [trigger for trigger in document.triggers if kind_of(trigger).event_type(trigger) is None]
 
 
 def _of_kind(document: Document, kind: str) -> list[Trigger]:

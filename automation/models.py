@@ -189,3 +189,12 @@ class Refusal(models.Model):
 
     def __str__(self):
         return self.explanation
+
+
+class Pulse(models.Model):
+    """One row: when the engine last looked for work. A long silence was an outage."""
+
+    at = models.DateTimeField()
+
+    def __str__(self):
+        return f"{self.at}"

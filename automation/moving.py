@@ -58,8 +58,7 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
     visits = [move.visit for move in moves if move.visit]
     changed = [visit for visit in visits if visit.pk]
     Visit.objects.bulk_create([visit for visit in visits if not visit.pk])
-    if changed:
-        _execute(UPDATE_VISITS, [_fields(visit, "id", "left_at", "arm", "explanation", "facts") for visit in changed])
+    save_visits(changed)
     rows = [
         _fields(
             move.enrollment,
@@ -78,6 +77,12 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
         for move in moves
     ]
     _execute(UPDATE_ENROLLMENTS, rows)
+
+
+def save_visits(visits: Sequence[Visit]) -> None:
+    """Visits that stand in the database already, as they are now; one query, or none."""
+    if visits:
+        _execute(UPDATE_VISITS, [_fields(visit, "id", "left_at", "arm", "explanation", "facts") for visit in visits])
 
 
 def _execute(sql: str, rows: list[dict]) -> None:

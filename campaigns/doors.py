@@ -1,6 +1,6 @@
 """Doors upward: what the engine (`automation`) tells campaigns, and what it is told. Filled in `ready()`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,21 +10,40 @@ from lib.registry import Registry
 
 @dataclass(frozen=True)
 class Waiting:
-    """Who stands in one step: how many, and from when to when they are due (None: for their mail)."""
+    """Who stands in one step: how many, and from when to when they are due (None: for their mail).
+
+    `held`: those whose mail, or something else that has no time, is awaited; `parked`: those whom a fault stopped.
+    """
 
     count: int
     due_from: datetime | None
     due_to: datetime | None
+    held: int = 0
+    parked: int = 0
 
 
-occupancy: Registry[Callable] = Registry("occupancy reader")
-"""(campaign) → {step uid: Waiting}: who is inside, by step."""
+@dataclass(frozen=True)
+class Place(Waiting):
+    """Those who stand in one step of one version (its id)."""
+
+    version: int = 0
+    uid: str = ""
+
+
+standing: Registry[Callable] = Registry("reader of who stands where")
+"""(campaign) → [Place]: who is inside, by version and step."""
 
 on_published: Registry[Callable] = Registry("listener to publishing")
-"""(campaign, version, now): in the publishing transaction."""
+"""(campaign, version, now): in the publishing transaction; `version.choices` says what becomes of those inside."""
 
 on_resumed: Registry[Callable] = Registry("listener to resuming")
-"""(campaign, now): in the resuming transaction."""
+"""(campaign, stop, now): in the resuming transaction; the Stop says since when, and what becomes of the overdue."""
+
+overdue: Registry[Callable] = Registry("reader of what is overdue")
+"""(campaign, now) → campaigns.resuming.Overdue."""
+
+on_missed: Registry[Callable] = Registry("listener to letting in who was missed")
+"""(campaign, since, user, now): in the resuming transaction; lets in who came since then and was refused."""
 
 on_archived: Registry[Callable] = Registry("listener to archiving")
 """(campaign, now): in the archiving transaction."""
@@ -36,11 +55,28 @@ withdrawn: Registry[Callable] = Registry("reader of withdrawn messages")
 """(message ids) → those that are for nobody any more: their reader left while they were being handed over."""
 
 
+def places(campaign) -> list[Place]:
+    """Who is inside, by version and step."""
+    return [place for read in standing for place in read(campaign)]
+
+
+def together(crowds: Sequence[Waiting]) -> Waiting:
+    """Several crowds as one."""
+    return Waiting(
+        sum(crowd.count for crowd in crowds),
+        min((crowd.due_from for crowd in crowds if crowd.due_from), default=None),
+        max((crowd.due_to for crowd in crowds if crowd.due_to), default=None),
+        sum(crowd.held for crowd in crowds),
+        sum(crowd.parked for crowd in crowds),
+    )
+
+
 def who_is_inside(campaign) -> dict[str, Waiting]:
-    found: dict[str, Waiting] = {}
-    for read in occupancy:
-        found |= read(campaign)
-    return found
+    """Who is inside, by step, whatever their version."""
+    crowds: dict[str, list[Place]] = {}
+    for place in places(campaign):
+        crowds.setdefault(place.uid, []).append(place)
+    return {uid: together(found) for uid, found in crowds.items()}
 
 
 def for_nobody(message_ids: Collection[UUID]) -> set[UUID]:

@@ -4,10 +4,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from campaigns import doors
-from campaigns.document import Document, parse, to_json
+from campaigns import approving, doors
+from campaigns.document import Document, NotADocument, parse, to_json
+from campaigns.impact import parts_changed
 from campaigns.models import Campaign
 from campaigns.publishing import Refused, publish
+from campaigns.resuming import Resumption, Stop, shift_mails, usual
 from lib.outages import again_after_deadlock
 from ops import audit
 
@@ -35,8 +37,10 @@ def save_draft(campaign: Campaign, document: Document, revision: int, user, now:
         if campaign.revision != revision:
             raise Conflict(campaign)
         campaign.revision += 1
+        changed = _parts_changed(campaign, document)
         _write_draft(campaign, document, now)
-        audit.note(user, campaign, "Edited the draft.")
+        approving.withdraw(campaign, user, now, "The draft was edited.")
+        audit.note(user, campaign, f"Edited the draft{changed}.")
     return campaign
 
 
@@ -45,6 +49,15 @@ def discard_draft(campaign: Campaign, user, now: datetime) -> Campaign:
     if campaign.live is None:
         raise Refused(["Nothing is published yet, so there is nothing to go back to."])
     return save_draft(campaign, parse(campaign.live.document), campaign.revision, user, now)
+
+
+def _parts_changed(campaign: Campaign, document: Document) -> str:
+    """“: name, 1 step added”; names, never what is in them."""
+    try:
+        changed = parts_changed(parse(campaign.draft), document)
+    except NotADocument:
+        return ""
+    return f": {', '.join(changed)}" if changed else ""
 
 
 def _write_draft(campaign: Campaign, document: Document, now: datetime) -> Campaign:
@@ -77,13 +90,45 @@ def pause(campaign: Campaign, user, now: datetime, because: str = "") -> Campaig
     )
 
 
-def resume(campaign: Campaign, user, now: datetime) -> Campaign:
-    """Go on: overdue waits run now, mails that are too late are not sent."""
+@again_after_deadlock  # people inside are moved while mails to them are settled
+def resume(campaign: Campaign, user, now: datetime, plan: Resumption | None = None) -> Campaign:
+    """Go on, as `plan` says; a campaign that was draining goes on draining."""
+    plan = plan or Resumption()
     with transaction.atomic():
-        campaign = _turn(campaign, State.ACTIVE, [State.PAUSED], user, "Resumed.", paused_at=None, stopped_because="")
+        paused = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        state = State.DRAINING if paused.draining_since else State.ACTIVE
+        since = paused.paused_at or now
+        campaign = _turn(campaign, state, [State.PAUSED], user, "Resumed.", paused_at=None, stopped_because="")
+        stop = Stop(since, plan.late or usual(campaign), plan.minutes)
+        if stop.late == "shift":
+            shift_mails(campaign, now - since)
         for listener in doors.on_resumed:
-            listener(campaign, now)
+            listener(campaign, stop, now)
+        if plan.enter and state == State.ACTIVE:
+            for listener in doors.on_missed:
+                listener(campaign, since, user, now)
     return campaign
+
+
+def drain(campaign: Campaign, user, now: datetime) -> Campaign:
+    """Nobody enters any more; those inside finish, and the campaign ends with the last of them."""
+    return _turn(campaign, State.DRAINING, [State.ACTIVE], user, "Let nobody in any more.", draining_since=now)
+
+
+def reopen(campaign: Campaign, user, now: datetime) -> Campaign:
+    """Take people in again."""
+    return _turn(campaign, State.ACTIVE, [State.DRAINING], user, "Lets people in again.", draining_since=None)
+
+
+def end_drained(now: datetime) -> None:
+    """A sweep: what drains and has nobody inside any more is archived."""
+    emptied = Campaign.objects.filter(state=State.DRAINING).exclude(enrollments__left_at__isnull=True)
+    for campaign in emptied:
+        with transaction.atomic():
+            Campaign.objects.select_for_update().get(pk=campaign.pk)
+            if inside(campaign) == 0:
+                because = "Everybody who was inside has finished."
+                _turn(campaign, State.ARCHIVED, [State.DRAINING], None, "", stopped_because=because)
 
 
 @again_after_deadlock  # many mails are cancelled while others are handed over
@@ -130,9 +175,16 @@ def pause_effect(campaign: Campaign) -> str:
     return f"{stop}; nobody enters and nobody is mailed until you resume. Nothing is lost."
 
 
-def resume_effect(campaign: Campaign) -> str:
-    go_on = _people(inside(campaign), "inside goes on", "inside go on")
-    return f"{go_on}. Waits that ended meanwhile end now; mails that are later than their limit are not sent."
+def drain_effect(campaign: Campaign) -> str:
+    finish = _people(inside(campaign), "inside finishes and gets", "inside finish and get")
+    return (
+        f"Nobody enters any more. {finish} every mail that is still to come. When the last one is through, the "
+        "campaign is archived by itself; until then you can take people in again."
+    )
+
+
+def reopen_effect(campaign: Campaign) -> str:
+    return "From now on people enter again. Nobody comes in for what they did meanwhile."
 
 
 def archive_effect(campaign: Campaign) -> str:

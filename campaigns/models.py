@@ -15,7 +15,7 @@ from lib import clock
 from lib.durations import duration, in_words
 
 __all__ = [
-    "Campaign", "CampaignQuerySet", "CaughtMail", "Edge", "EmailTemplate", "FrequencyCap", "Message",
+    "Approval", "Campaign", "CampaignQuerySet", "CaughtMail", "Edge", "EmailTemplate", "FrequencyCap", "Message",
     "MessageBody", "MessageQuerySet", "Reference", "Step", "TrackingHit", "Version",
 ]  # fmt: skip
 DEFAULT_LATENESS_HOURS = 24
@@ -71,7 +71,8 @@ class Campaign(models.Model):
     edited_at = models.DateTimeField(default=clock.now)
     activated_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
-    stopped_because = models.TextField(blank=True, help_text="Why the engine paused it, if it did.")
+    stopped_because = models.TextField(blank=True, help_text="Why the engine paused or ended it, if it did.")
+    draining_since = models.DateTimeField(null=True, blank=True, help_text="Nobody enters any more, since then.")
 
     objects = CampaignQuerySet.as_manager()
 
@@ -100,6 +101,9 @@ class Version(models.Model):
     document = models.JSONField()
     published_at = models.DateTimeField(default=clock.now)
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+    choices = models.JSONField(
+        default=dict, db_default={}, help_text="What became of those inside; campaigns.choices is its schema."
+    )
 
     class Meta:
         ordering = ["-number"]
@@ -107,6 +111,35 @@ class Version(models.Model):
 
     def __str__(self):
         return f"{self.campaign}, version {self.number}"
+
+
+class Approval(models.Model):
+    """Somebody who may not publish asks somebody who may; a draft that changes withdraws it."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Waits for an answer"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        DECLINED = "declined", "Declined"
+        GRANTED = "granted", "Published"
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="approvals")
+    revision = models.PositiveIntegerField(help_text="Of the draft that is meant.")
+    note = models.TextField(blank=True, max_length=1000)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    asked_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    answered_at = models.DateTimeField(null=True)
+    answer = models.TextField(blank=True, max_length=1000, help_text="Why it was declined or withdrawn.")
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign"], condition=Q(state="open"), name="asked_once_at_a_time")
+        ]
+
+    def __str__(self):
+        return f"{self.campaign}: {self.get_state_display()}"
 
 
 class Step(models.Model):

@@ -1,20 +1,25 @@
 """From draft to version: validated, frozen, with the rows that say what it uses."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
 
-from campaigns import doors, watches
+from campaigns import approving, doors, watches
 from campaigns.checking import problems
+from campaigns.choices import Choices, StepChoice
+from campaigns.choices import to_json as choices_to_json
 from campaigns.compiling import check_marketing
 from campaigns.document import Document, NotADocument, parse, to_json
+from campaigns.impact import describe, impact
 from campaigns.models import Campaign, Edge, EmailTemplate, Reference, Step, Version
 from campaigns.step_kinds import STEP_KINDS
 from campaigns.trigger_kinds import event_types_of, kind_of
+from lib.outages import again_after_deadlock
 from ops import audit
 from ops.models import SiteSettings
 from segments import conditions
+
+__all__ = ["Choices", "Refused", "StepChoice", "describe", "impact", "missing_on_site", "publish"]
 
 
 class Refused(Exception):
@@ -26,48 +31,32 @@ class Refused(Exception):
         super().__init__(" ".join(self.sentences))
 
 
-@dataclass
-class StepChange:
-    """One step of the difference between the draft and what is live."""
+@again_after_deadlock  # people inside are moved while mails to them are settled
+def publish(campaign: Campaign, user, now: datetime, choices: Choices | None = None) -> Version:
+    """Freeze the draft as the next version; people inside follow it, or what else was chosen. Raises Refused.
 
-    uid: str
-    what: str  # added · removed · changed · same
-    before: str = ""
-    after: str = ""
-    waiting: doors.Waiting | None = None
-    consequence: str = ""
-
-
-@dataclass
-class Impact:
-    """What publishing the draft would do, step by step and to how many people."""
-
-    steps: list[StepChange] = field(default_factory=list)
-    other: list[str] = field(default_factory=list)
-    people_inside: int = 0
-    refusals: list[str] = field(default_factory=list)
-
-    @property
-    def changes_anything(self) -> bool:
-        return bool(self.other) or any(step.what != "same" for step in self.steps)
-
-
-def publish(campaign: Campaign, user, now: datetime) -> Version:
-    """Freeze the draft as the next version and let people inside follow it; raises Refused."""
+    While it holds the campaign nobody enters or moves, so that the choices are tested against who is inside *now*.
+    """
+    choices = choices or Choices()
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
         document = _checked(campaign)
         if campaign.live:
-            refusals = impact(campaign).refusals
+            refusals = impact(campaign).faults(choices, document)
             if refusals:
                 raise Refused(refusals)
-        version = _freeze(campaign, document, user, now)
+        version = _freeze(campaign, document, user, now, choices)
         campaign.live = version
         campaign.save(update_fields=["live"])
         for listener in doors.on_published:
             listener(campaign, version, now)
-        audit.note(user, campaign, f"Published version {version.number}.")
+        approving.grant(campaign, user, now)
+        audit.note(user, campaign, f"Published version {version.number}{_in_brief(choices)}.")
     return version
+
+
+def _in_brief(choices: Choices) -> str:
+    return "; those inside finish on theirs" if choices.drains else ""
 
 
 def _checked(campaign: Campaign) -> Document:
@@ -97,10 +86,15 @@ def missing_on_site(document: Document) -> list[str]:
     return found
 
 
-def _freeze(campaign: Campaign, document: Document, user, now: datetime) -> Version:
+def _freeze(campaign: Campaign, document: Document, user, now: datetime, choices: Choices) -> Version:
     number = (campaign.versions.order_by("-number").values_list("number", flat=True).first() or 0) + 1
     version = Version.objects.create(
-        campaign=campaign, number=number, document=to_json(document), published_at=now, published_by=user
+        campaign=campaign,
+        number=number,
+        document=to_json(document),
+        published_at=now,
+        published_by=user,
+        choices=choices_to_json(choices),
     )
     steps = Step.objects.bulk_create(
         Step(version=version, uid=step.uid, kind=step.kind, config=step.config, only_if=step.only_if, position=position)
@@ -138,57 +132,3 @@ def _references(document: Document) -> set[tuple[str, str, str]]:
     for step in document.steps:
         found |= {(kind, key, "") for kind, key in STEP_KINDS[step.kind].references(step.config)}
     return found
-
-
-def impact(campaign: Campaign) -> Impact:
-    """The difference between the draft and what is live, and what it means for the people inside."""
-    new, waiting = parse(campaign.draft), doors.who_is_inside(campaign)
-    old = parse(campaign.live.document) if campaign.live else Document()
-    found = Impact(people_inside=sum(step.count for step in waiting.values()))
-    for uid in [*(s.uid for s in new.steps), *(s.uid for s in old.steps if not new.step(s.uid))]:
-        found.steps.append(_compare(uid, old, new, waiting.get(uid)))
-    found.refusals = [step.consequence for step in found.steps if step.what == "removed" and step.waiting]
-    found.other = [label for label, name in _PARTS.items() if getattr(old, name) != getattr(new, name)]
-    return found
-
-
-_PARTS = {
-    "The name changes.": "name",
-    "The type changes.": "type",
-    "The objective changes.": "objective",
-    "The topic changes.": "topic",
-    "What lets people in changes: it applies to new entries only.": "triggers",
-    "Who may be in changes: it applies to new entries only.": "audience",
-    "How often people may enter changes.": "reentry",
-    "The entry key changes: it applies to new entries only.": "entry_key",
-    "What happens on a repeat of the trigger changes.": "on_repeat",
-    "The holdout changes: nobody who is already assigned moves.": "holdout",
-}
-
-
-def _compare(uid: str, old: Document, new: Document, waiting: doors.Waiting | None) -> StepChange:
-    before, after = old.step(uid), new.step(uid)
-    change = StepChange(uid, "same", describe(before), describe(after), waiting)
-    if before is None:
-        change.what = "added"
-    elif after is None:
-        change.what = "removed"
-        if waiting:
-            people = "1 person waits" if waiting.count == 1 else f"{waiting.count:,} people wait"
-            change.consequence = (
-                f"{people} in the step “{change.before}”, so it cannot be removed now; let them pass first."
-            )
-    elif before != after:
-        change.what = "changed" if (before.config, before.only_if) != (after.config, after.only_if) else "same"
-        if waiting and change.what == "changed" and after.kind == "wait":
-            change.consequence = "Those who wait here keep their time."
-    return change
-
-
-def describe(step) -> str:
-    """A step in words, with its condition."""
-    if step is None:
-        return ""
-    kind = STEP_KINDS.get(step.kind)
-    words = kind.describe(step.config) if kind else step.kind
-    return f"{words}, only if {conditions.sentence(step.only_if, 'enrollment')}" if step.only_if else words

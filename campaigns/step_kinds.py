@@ -95,6 +95,17 @@ class StepKind:
         """What it means for somebody who gets here now, such as “until Tue 24 Nov, 14:00”; empty: nothing to add."""
         return ""
 
+    def due_again(self, visits: Sequence, config: dict, now: datetime) -> list[datetime | None]:
+        """When those who wait here would be due had they come with this configuration; None: as it is.
+
+        A kind that has an answer lets marketers choose it when they publish another wait.
+        """
+        return [None for _ in visits]
+
+    @property
+    def can_be_due_again(self) -> bool:
+        return type(self).due_again is not StepKind.due_again
+
     def run(self, visits: Sequence, now: datetime) -> list[Outcome]:
         """An outcome for each visit, in order; an exception is a failure. The number of queries must not grow."""
         raise NotImplementedError

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from automation import engine as verbs
+from automation import returning
 from automation.advancing import advance
 from automation.models import Enrollment, Visit
 from campaigns import lifecycle, publishing, sending
@@ -160,11 +161,12 @@ def test_pausing_stops_everything_and_resuming_goes_on(inbox, track, three_mails
 def test_after_a_long_pause_many_are_spread_and_late_mails_are_still_too_late(inbox, track, three_mails, monkeypatch):
     for number in range(6):
         track(NOW, f"u{number}", "users.signed_up", traits={"email": f"u{number}@example.com"}, run=number == 5)
-    monkeypatch.setattr(verbs, "AT_ONCE", 3)
+    monkeypatch.setattr(returning, "AT_ONCE", 3)
     lifecycle.pause(three_mails, None, NOW + HOUR)
+    engine.run(NOW + 9 * DAY)  # it was running all the time
     lifecycle.resume(three_mails, None, NOW + 9 * DAY)
     assert len(set(Enrollment.objects.values_list("due_at", flat=True))) > 3
-    engine.run(NOW + 9 * DAY + HOUR)
+    engine.run(NOW + 9 * DAY + timedelta(minutes=16))
     assert Message.objects.filter(outcome="stale").count() == 6
     assert subjects(inbox) == ["first"] * 6
 
@@ -213,7 +215,7 @@ def test_removing_an_occupied_step_is_refused_and_an_empty_one_is_not(inbox, tra
     with pytest.raises(publishing.Refused) as refusal:
         publishing.publish(campaign, None, NOW)
     assert refusal.value.sentences == [
-        "1 person waits in the step “wait 1 day”, so it cannot be removed now; let them pass first."
+        "1 person waits in the step “wait 1 day”, which is removed: choose what becomes of them."
     ]
     campaign = edited(three_mails, rows[:2])
     assert publishing.publish(campaign, None, NOW).number == 2

@@ -66,7 +66,7 @@ def test_the_button_says_before_it_is_pressed_what_is_missing(draft):
     ("verb", "start", "end", "words"),
     [
         ("pause", "active", "paused", "2 people inside stop where they are"),
-        ("resume", "paused", "active", "2 people inside go on"),
+        ("resume", "paused", "active", "how those inside go on"),
         ("archive", "active", "archived", "2 people inside leave"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_verb_tells_how_many_it_concerns_and_acts_on_post_only(verb, start, en
     assert words in client.get(url(campaign, verb)).content.decode()
     campaign.refresh_from_db()
     assert campaign.state == start
-    client.post(url(campaign, verb))
+    client.post(url(campaign, verb), {"late": "send"})
     campaign.refresh_from_db()
     assert campaign.state == end
 
@@ -98,8 +98,8 @@ def test_publishing_shows_the_difference_and_those_who_wait_keep_their_time():
     client = browser("Publisher")
     html = client.get(url(campaign, "publish")).content.decode()
     assert "<del>Wait 2 days</del>" in html and "<ins>Wait 5 days</ins>" in html
-    assert "3 wait here" in html and "they keep their due time" in html and "The name changes." in html
-    client.post(url(campaign, "publish"))
+    assert "3 wait here" in html and "Keep the time" in html and "The name changes." in html
+    client.post(url(campaign, "publish"), {"people": "follow"})
     campaign.refresh_from_db()
     assert campaign.live.number == 2
     assert set(Enrollment.objects.filter(campaign=campaign).values_list("due_at", flat=True)) == {NOW}
@@ -110,8 +110,9 @@ def test_a_step_with_people_in_it_cannot_be_removed():
     inside(campaign)
     edited(campaign, [Row(uid="other", template=TemplateFactory().pk)])
     client = browser("Publisher")
-    assert "so it cannot be removed now" in client.get(url(campaign, "publish")).content.decode()
-    assert "so it cannot be removed now" in client.post(url(campaign, "publish")).content.decode()
+    assert "Choose what becomes of them" in client.get(url(campaign, "publish")).content.decode()
+    said = client.post(url(campaign, "publish"), {"people": "follow"}).content.decode()
+    assert "1 person waits in the step" in said and "which is removed: choose what becomes of them" in said
     campaign.refresh_from_db()
     assert campaign.live.number == 1
 

@@ -1,0 +1,176 @@
+"""Going on after a pause or an outage: those who should have gone on meanwhile are sent on, shifted or let out.
+
+The engine signs once a minute. Where the last sign is older than half an hour it was down, and the campaigns whose
+people have become overdue by that go on as their definition says.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count, F, Min, Q, Value
+from django.db.models.functions import Concat, Left
+
+from automation import advancing, entering
+from automation.documents import of_versions
+from automation.enrolling import leave
+from automation.models import Enrollment, Pulse, Refusal, Visit
+from campaigns.document import Document, StepDoc
+from campaigns.flow import way_on
+from campaigns.models import DEFAULT_LATENESS_HOURS, Campaign
+from campaigns.resuming import Overdue, Stop, shift_mails, usual
+from lib.durations import in_words
+from ops import jobs
+
+AT_ONCE = 500
+SPREAD_MINUTES = 15
+BEAT = timedelta(minutes=1)
+OUTAGE = timedelta(minutes=30)
+GRACE = timedelta(minutes=5)
+MISSED_AT_ONCE = 500
+MISSED = "enter_missed"
+
+# The longest overdue go first; being spread makes no mail later than it is.
+SPREAD = """
+WITH late AS MATERIALIZED (
+    SELECT id FROM automation_enrollment WHERE campaign_id = %(campaign)s AND due_at <= %(now)s ORDER BY id FOR UPDATE
+), placed AS (
+    SELECT e.id, %(span)s::interval * (row_number() OVER (ORDER BY e.due_at, e.id) - 1) / count(*) OVER () AS later
+    FROM automation_enrollment e JOIN late ON late.id = e.id
+)
+UPDATE automation_enrollment e SET due_at = %(now)s + p.later, scheduled_at = e.scheduled_at + p.later
+FROM placed p WHERE p.id = e.id
+"""
+
+
+def go_on(campaign: Campaign, stop: Stop, now: datetime) -> None:
+    """A listener to resuming: what becomes of those who are overdue, and over how long they are spread."""
+    late = Enrollment.objects.filter(campaign=campaign, due_at__lte=now - stop.grace)
+    if stop.late == "exit":
+        ids = list(late.values_list("pk", flat=True))
+        leave(ids, "overdue", f"They should have gone on while {stop.why}.", now)
+    elif stop.late == "shift":
+        _shift(campaign, now - stop.since, stop.why)
+    minutes = stop.minutes
+    if minutes is None:
+        minutes = SPREAD_MINUTES if late.count() > AT_ONCE else 0
+    if minutes:
+        _spread(campaign, timedelta(minutes=minutes), now)
+
+
+def _shift(campaign: Campaign, span: timedelta, why: str) -> None:
+    """Everything that is still to come happens later by as long as it stood still."""
+    waiting = Enrollment.objects.filter(campaign=campaign, due_at__isnull=False)
+    list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
+    words = Value(f" Then {in_words(span)} later: {why}.")
+    open_visits = Visit.objects.filter(left_at=None, message=None, enrollment__in=waiting.values("pk"))
+    open_visits.update(explanation=Left(Concat("explanation", words), 400))
+    waiting.update(due_at=F("due_at") + span, scheduled_at=F("scheduled_at") + span)
+
+
+def _spread(campaign: Campaign, span: timedelta, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(SPREAD, {"campaign": campaign.pk, "now": now, "span": f"{span.total_seconds()} seconds"})
+
+
+# --- what the resume page tells ---
+
+
+def overdue(campaign: Campaign, now: datetime) -> Overdue:
+    """Who should have gone on by now, whose mails would be too late, and who came meanwhile; four queries."""
+    late = Enrollment.objects.filter(campaign=campaign, due_at__lte=now)
+    places = list(late.values("version_id", "step_uid").annotate(count=Count("pk"), since=Min("due_at")).order_by())
+    missed = _missed(campaign, campaign.paused_at, now).values("contact").distinct().count()
+    if not places:
+        return Overdue(missed=missed)
+    documents = of_versions(place["version_id"] for place in places)
+    too_late = Q(pk__in=[])
+    for place in places:
+        if limit := _limit_ahead(documents[place["version_id"]], place["step_uid"]):
+            here = Q(version=place["version_id"], step_uid=place["step_uid"])
+            too_late |= here & Q(scheduled_at__lt=now - limit)
+    return Overdue(
+        sum(place["count"] for place in places),
+        min(place["since"] for place in places),
+        late.filter(too_late).count(),
+        missed,
+    )
+
+
+def _limit_ahead(document: Document, uid: str) -> timedelta | None:
+    """How late the mail may be that comes next: this step, or the one after it."""
+    for step in _ahead(document, uid):
+        if step.kind == "email":
+            return timedelta(hours=step.config.get("lateness_hours", DEFAULT_LATENESS_HOURS))
+    return None
+
+
+def _ahead(document: Document, uid: str) -> Iterable[StepDoc]:
+    step = document.step(uid)
+    follower = document.step(way_on(step, "done") or "") if step else None
+    return [found for found in (step, follower) if found]
+
+
+# --- who came meanwhile ---
+
+
+def _missed(campaign: Campaign, since: datetime | None, until: datetime):
+    if since is None:
+        return Refusal.objects.none()
+    return Refusal.objects.filter(
+        campaign=campaign, reason="paused", event_id__isnull=False, at__gte=since, at__lte=until
+    )
+
+
+def let_in(campaign: Campaign, since: datetime, user, now: datetime) -> None:
+    """A listener to resuming: those who were refused meanwhile are let in, as background work."""
+    if _missed(campaign, since, now).exists():
+        arguments = {"campaign": campaign.pk, "since": since.isoformat(), "until": now.isoformat()}
+        jobs.start(MISSED, f"Let in who came while “{campaign}” was paused", arguments, user, now)
+
+
+def enter_missed(job, now: datetime) -> bool:
+    """A step of that work: a few hundred people."""
+    campaign = Campaign.objects.select_related("live").get(pk=job.arguments["campaign"])
+    since, until = (datetime.fromisoformat(job.arguments[name]) for name in ("since", "until"))
+    left = _missed(campaign, since, until).filter(pk__gt=job.cursor.get("after", 0)).order_by("pk")
+    job.total = job.total or left.count()
+    refusals = list(left.select_for_update(of=("self",))[:MISSED_AT_ONCE])
+    if not refusals:
+        job.result = f"Looked at {job.done:,} of those who came meanwhile; who may be inside has entered."
+        return True
+    if entering.enter_again(campaign, refusals, now) is not None:
+        job.cursor = {"after": refusals[-1].pk}
+        job.done += len(refusals)
+    return False
+
+
+# --- outages ---
+
+
+def advance(now: datetime) -> int:
+    """The queue of enrollments, looked at first for what an outage has left behind."""
+    notice(now)
+    return advancing.advance(now)
+
+
+def notice(now: datetime) -> None:
+    """Sign that the engine lives; where it did not for long, let its campaigns go on as they are meant to."""
+    if Pulse.objects.filter(at__gt=now - BEAT, at__lte=now).exists():
+        return
+    with transaction.atomic():
+        pulse, new = Pulse.objects.select_for_update().get_or_create(pk=1, defaults={"at": now})
+        if not new and now - pulse.at > OUTAGE:
+            _return_from(pulse.at, now)
+        pulse.at = now
+        pulse.save(update_fields=["at"])
+
+
+def _return_from(since: datetime, now: datetime) -> None:
+    late = Enrollment.objects.filter(due_at__lt=now - GRACE, campaign__in=Campaign.objects.running().values("pk"))
+    ids = late.order_by("campaign").values_list("campaign", flat=True).distinct()
+    for campaign in Campaign.objects.running().filter(pk__in=list(ids)).order_by("pk").select_for_update(of=("self",)):
+        stop = Stop(since, usual(campaign), grace=GRACE, why="the engine was down")
+        if stop.late == "shift":
+            shift_mails(campaign, now - since)
+        go_on(campaign, stop, now)
