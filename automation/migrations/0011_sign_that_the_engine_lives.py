@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('automation', '0009_call_webhooks'),
+        ('automation', '0010_keep_requests_to_enter'),
     ]
 
     operations = [
