@@ -16,7 +16,7 @@ from segments.sql import Json, Sql
 
 ENROLLMENT = SUBJECTS["enrollment"]
 MAX_NAME = 200
-ROOTS = ("contact.", "event.", "computed.")
+ROOTS = ("contact.", "event.", "computed.", "data.")
 
 
 @dataclass(frozen=True)

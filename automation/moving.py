@@ -24,8 +24,10 @@ WHERE e.id = n.id
 """
 
 UPDATE_VISITS = """
-UPDATE automation_visit AS v SET left_at = n.left_at, arm = n.arm, explanation = n.explanation, facts = n.facts
-FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, left_at timestamptz, arm text, explanation text, facts jsonb)
+UPDATE automation_visit AS v SET left_at = n.left_at, arm = n.arm, explanation = n.explanation, facts = n.facts,
+    message_id = n.message_id
+FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, left_at timestamptz, arm text, explanation text, facts jsonb,
+    message_id uuid)
 WHERE v.id = n.id
 """
 
@@ -82,7 +84,8 @@ def save_moves(moves: Sequence[Move], documents: dict[int, Document], now: datet
 def save_visits(visits: Sequence[Visit]) -> None:
     """Visits that stand in the database already, as they are now; one query, or none."""
     if visits:
-        _execute(UPDATE_VISITS, [_fields(visit, "id", "left_at", "arm", "explanation", "facts") for visit in visits])
+        columns = ("id", "left_at", "arm", "explanation", "facts", "message_id")
+        _execute(UPDATE_VISITS, [_fields(visit, *columns) for visit in visits])
 
 
 def _execute(sql: str, rows: list[dict]) -> None:

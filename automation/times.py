@@ -6,8 +6,9 @@ A local time that the clocks leave out becomes the next valid minute; one that t
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from lib.weekdays import EVERY_DAY
+
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-EVERY_DAY = range(7)  # Monday is 0
 
 
 def local(at: datetime, zone: tzinfo) -> datetime:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from automation import dates
-from automation.waiting import LONGEST, WEEKDAYS, read, read_date, read_time
+from automation.waiting import LONGEST, read, read_date
 from lib.durations import UNITS, duration
+from lib.weekdays import are_weekdays, read_time
 
 MODES = ("for", "weekday", "date", "field", "random")
 REMEDIES = ("continue", "exit", "skip")
@@ -77,8 +78,7 @@ def _random(config: dict) -> Iterator[Fault]:
 
 
 def _about_days(config: dict) -> Iterator[Fault]:
-    days = config.get("days") or []
-    if not isinstance(days, list) or any(day not in list(WEEKDAYS) for day in days):
+    if not are_weekdays(config.get("days") or []):
         yield "days", "Weekdays: choose among Monday to Sunday."
 
 

@@ -1,11 +1,11 @@
 """A wait in words: for lists (“wait 2 days, then until 15:00”), for somebody, and as an example."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
 from automation import dates, waiting
-from automation.waiting import DAY_NAMES, DAYS_IN, WEEKDAYS, Wait
+from automation.waiting import DAYS_IN, Wait
 from automation.zones import spoken
+from lib import weekdays
 from lib.durations import in_words
 from segments.fields import UnknownField
 
@@ -27,12 +27,12 @@ def with_remedies(wait: Wait) -> str:
 def _for(wait: Wait) -> str:
     """ "2 days", "2 days, then until 15:00", "3 hours, then until Monday to Friday, 15:00"."""
     at = f"the next {wait.at}" if wait.at and not wait.days and wait.unit not in DAYS_IN else wait.at
-    then = ", ".join(filter(None, [day_names(wait.weekdays) if wait.days else "", at]))
+    then = ", ".join(filter(None, [weekdays.in_words(wait.weekdays) if wait.days else "", at]))
     return f"{in_words(wait.span)}{then and f', then until {then}'}"
 
 
 def _weekday(wait: Wait) -> str:
-    return f"until {day_names(wait.weekdays)}, {wait.at}"
+    return f"until {weekdays.in_words(wait.weekdays)}, {wait.at}"
 
 
 def _date(wait: Wait) -> str:
@@ -63,17 +63,6 @@ def field_label(key: str) -> str:
 
 def _random(wait: Wait) -> str:
     return f"between {in_words(wait.span)} and {in_words(wait.to_span)}, by chance"
-
-
-def day_names(days: Iterable[int]) -> str:
-    """ "Monday", "Monday or Thursday", "Monday to Friday", "any day"."""
-    found = sorted(days)
-    if len(found) == len(WEEKDAYS):
-        return "any day"
-    if len(found) > 2 and found[-1] - found[0] == len(found) - 1:
-        return f"{DAY_NAMES[found[0]]} to {DAY_NAMES[found[-1]]}"
-    names = [DAY_NAMES[day] for day in found]
-    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def begun(wait: Wait, end: datetime, span: timedelta, zone: tzinfo) -> str:

@@ -7,11 +7,10 @@ import msgspec
 
 from automation import times
 from automation.dates import Reading
-from automation.times import EVERY_DAY
+from lib import weekdays
 from lib.durations import duration
+from lib.weekdays import Weekday, read_time
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 LONGEST = timedelta(days=730)
 Unit = Literal["minutes", "hours", "days", "weeks"]
 Remedy = Literal["continue", "exit", "skip"]
@@ -31,7 +30,7 @@ class Wait(msgspec.Struct, kw_only=True):
     to_amount: float = 0
     to_unit: Unit = "days"
     at: str = ""
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
+    days: list[Weekday] = []
     date: str = ""
     field: str = ""
     offset: int = 0
@@ -54,7 +53,7 @@ class Wait(msgspec.Struct, kw_only=True):
 
     @property
     def weekdays(self) -> list[int]:
-        return [WEEKDAYS.index(day) for day in self.days] or list(EVERY_DAY)
+        return weekdays.numbers(self.days)
 
     @property
     def has_date(self) -> bool:
@@ -66,14 +65,6 @@ def read(config: Any) -> Wait | None:
     try:
         return msgspec.convert(config, Wait)
     except (msgspec.ValidationError, TypeError):
-        return None
-
-
-def read_time(text: Any) -> time | None:
-    """ "15:00"; None for anything else."""
-    try:
-        return time(int(text[:2]), int(text[3:])) if len(text) == 5 and text[2] == ":" and text.isascii() else None
-    except (TypeError, ValueError):
         return None
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from campaigns import watches
+from campaigns import watches, windows
 from campaigns.document import MAX_STEPS, Document, StepDoc, Trigger
 from campaigns.models import Campaign
 from campaigns.step_kinds import STEP_KINDS
@@ -40,6 +40,7 @@ def _about_itself(document: Document) -> list[Problem]:
         found.append(Problem("holdout", "The holdout is a percentage from 0 to 50."))
     if document.reentry.mode == "once_per" and document.reentry.amount < 1:
         found.append(Problem("reentry", "Say once per how long: a number of 1 or more."))
+    found += [Problem("window", sentence) for _, sentence in windows.faults(document.window)]
     asked = "event" if all(_by_event(trigger) for trigger in document.triggers) else "contact"
     found += [_within("audience", fault) for fault in conditions.validate(document.audience, asked)]
     return found

@@ -11,11 +11,12 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
 from campaigns.document import Document, Reentry
 from campaigns.models import Campaign
 from campaigns.sequence_offers import UNIT_CHOICES, whole_number
+from campaigns.window_form import WindowFields
 from contacts.models import Topic
 from segments.forms import ConditionField
 
 
-class HeadForm(forms.Form):
+class HeadForm(WindowFields):
     """What it is called and for, who is let in of those who come, and how often."""
 
     name = forms.CharField(
@@ -115,6 +116,7 @@ class HeadForm(forms.Form):
             entry_key=typed["entry_key"],
             on_repeat=typed["on_repeat"],
             holdout=typed["holdout"],
+            window=self.window(base.window),
         )
 
     @classmethod
@@ -132,6 +134,7 @@ class HeadForm(forms.Form):
             "entry_key": document.entry_key,
             "on_repeat": document.on_repeat,
             "holdout": document.holdout,
+            **cls.initial_of_window(document.window),
         }
 
 

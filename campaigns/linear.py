@@ -38,6 +38,17 @@ def from_rows(rows: Iterable[Row]) -> list[StepDoc]:
     return steps
 
 
+def kept(steps: list[StepDoc], base: Document | None) -> list[StepDoc]:
+    """The same with what the form does not show: the names of steps, and what else a mail is set to."""
+    for step in steps:
+        before = base.step(step.uid) if base else None
+        if before and before.kind == step.kind:
+            step.name = before.name
+            if step.kind == "email":
+                step.config = {**before.config, **step.config}
+    return steps
+
+
 def _config(row: Row) -> dict[str, Any]:
     if row.action == "email":
         return {"template": row.template, "lateness_hours": row.lateness_hours}

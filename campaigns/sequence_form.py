@@ -47,7 +47,9 @@ class SequenceForm(HeadForm):
         """The document that was typed, on top of what the form does not show; only for a valid form."""
         typed = self.cleaned_data
         trigger = Trigger(event=typed["trigger_event"], filter=typed["trigger_filter"] or None)
-        return replace(self.head(base or Document()), triggers=[trigger], steps=linear.from_rows(rows))
+        return replace(
+            self.head(base or Document()), triggers=[trigger], steps=linear.kept(linear.from_rows(rows), base)
+        )
 
     @classmethod
     def initial_from(cls, document: Document, revision: int | None = None) -> dict[str, Any]:
@@ -73,6 +75,7 @@ _FIELDS = {
     "triggers[0].event": "trigger_event",
     "triggers[0].filter": "trigger_filter",
     "triggers": "trigger_event",
+    "window": "window_from",
 }
 
 

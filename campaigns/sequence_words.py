@@ -1,6 +1,7 @@
 """A definition in words: who gets in, how often, what happens; and how two definitions differ."""
 
 from campaigns import document as documents
+from campaigns import windows
 from campaigns.document import Document, NotADocument, Trigger
 from campaigns.models import Campaign
 from campaigns.publishing import describe
@@ -8,6 +9,7 @@ from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
 from contacts.models import Topic
 from segments import conditions
 
+OUTSIDE = {"hold": "mails wait until it opens", "cancel": "mails are not sent"}
 AGAIN = {
     "once": "Each person once.",
     "every_time": "Everybody, every time it happens.",
@@ -40,6 +42,14 @@ def trigger_in_words(trigger: Trigger) -> str:
     return f"{kind.describe(trigger)}{condition}."
 
 
+def window_in_words(config: dict) -> str:
+    """“Monday to Friday, 09:00 to 18:00; outside of it a mail is not sent”."""
+    window = windows.read(config)
+    if window is None:
+        return "a window that cannot be read"
+    return f"{windows.words(window)}; outside of it {OUTSIDE[window.outside]}"
+
+
 def head_in_words(document: Document) -> list[tuple[str, str]]:
     """Everything but the steps, as (label, sentence)."""
     again = AGAIN.get(document.reentry.mode) or f"At most once per {document.reentry.amount} {document.reentry.unit}."
@@ -51,6 +61,7 @@ def head_in_words(document: Document) -> list[tuple[str, str]]:
         ("Again", again),
         ("Topic", str(topic or "No topic")),
         ("Entry key", document.entry_key),
+        ("Send window", f"{window_in_words(document.window)}." if document.window else ""),
         ("Holdout", f"{document.holdout} % get nothing." if document.holdout else ""),
     ]
     return [(label, words) for label, words in lines if words]

@@ -45,6 +45,7 @@ class SiteSettingsAdmin(ModelAdmin):
         ("Your company", {"fields": ["name", "postal_address", "timezone"]}),
         ("Sender", {"fields": ["sender_name", "sender_email", "reply_to"]}),
         ("Holdout", {"fields": ["holdout"]}),
+        ("Quiet hours", {"fields": ["quiet_from", "quiet_to", "quiet_cancels"]}),
         ("Opens and clicks", {"fields": ["track_engagement"]}),
     ]
     change_form_outer_before_template = "admin/ops/sending_stopped.html"

@@ -11,7 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, validate_email
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from lib import clock
@@ -72,6 +72,19 @@ class SiteSettings(models.Model):
             "see what campaigns change together. Whoever was chosen stays so; 0 holds nobody out."
         ),
     )
+    quiet_from = models.TimeField(
+        "quiet hours begin",
+        null=True,
+        blank=True,
+        help_text="From then on no campaign sends marketing mail, by the clock of each reader. Empty: no such hours.",
+    )
+    quiet_to = models.TimeField("quiet hours end", null=True, blank=True, help_text="Such as 08:00, the next morning.")
+    quiet_cancels = models.BooleanField(
+        "leave out mails that fall into them",
+        default=False,
+        db_default=False,
+        help_text="Else they wait for the end of the quiet hours.",
+    )
     sending_stopped_at = models.DateTimeField(null=True, blank=True, editable=False)
     sending_stopped_because = models.TextField(blank=True, editable=False)
 
@@ -80,6 +93,11 @@ class SiteSettings(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="one_row_of_site_settings"),
             models.CheckConstraint(condition=Q(holdout__lte=15), name="site_holds_few_out"),
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_to=None)
+                | Q(quiet_from__isnull=False, quiet_to__isnull=False) & ~Q(quiet_from=F("quiet_to")),
+                name="quiet_hours_begin_and_end",
+            ),
         ]
 
     def __str__(self):
@@ -88,6 +106,17 @@ class SiteSettings(models.Model):
     @classmethod
     def get(cls) -> "SiteSettings":
         return cls.objects.get_or_create(id=1)[0]
+
+    @property
+    def has_quiet_hours(self) -> bool:
+        return self.quiet_from is not None and self.quiet_to is not None
+
+    def clean(self):
+        if (self.quiet_from is None) != (self.quiet_to is None):
+            missing = "quiet_to" if self.quiet_to is None else "quiet_from"
+            raise ValidationError({missing: "Quiet hours need a beginning and an end; fill in both or neither."})
+        if self.quiet_from and self.quiet_from == self.quiet_to:
+            raise ValidationError({"quiet_to": "Quiet hours must end at another time than they begin."})
 
     def stop_sending(self, because: str, now) -> None:
         """Hold all mail until a person lets it go on: the provider refuses us, and trying on would make it worse."""

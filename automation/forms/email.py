@@ -8,9 +8,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from campaigns.config_form import ConfigForm
 from campaigns.models import DEFAULT_LATENESS_HOURS
 from campaigns.sequence_offers import templates, whole_number
+from campaigns.window_form import WindowFields
 
 
-class EmailForm(ConfigForm):
+class EmailForm(WindowFields, ConfigForm):
     """The settings of a mail."""
 
     template = "campaigns/panels/email.html"
@@ -44,11 +45,14 @@ class EmailForm(ConfigForm):
         return {
             "mail": config.get("template"),
             "lateness_hours": config.get("lateness_hours", DEFAULT_LATENESS_HOURS),
+            **cls.initial_of_window(config.get("window")),
         }
 
     def config(self):
         typed = self.cleaned_data
+        window = self.window({})
         return {
             "template": typed["mail"],
             "lateness_hours": typed["lateness_hours"] or DEFAULT_LATENESS_HOURS,
+            **({"window": window} if window else {}),
         }

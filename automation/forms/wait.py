@@ -5,16 +5,15 @@ from typing import Any
 
 from django import forms
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from automation import dates, wait_checks
-from automation.waiting import DAY_NAMES, WEEKDAYS
 from campaigns.config_form import ConfigForm
 from campaigns.sequence_offers import UNIT_CHOICES
+from campaigns.window_form import TimeInput, days_field
 from segments.catalogue import catalogue
 
 MODES = [
@@ -36,10 +35,6 @@ OF_MODE = {
 }
 ALL = {name for names in OF_MODE.values() for name in names}
 UNSAID = {"mode": "for", "past": "continue", "missing": "exit", "anniversary": False, "offset": 0}
-
-
-class TimeInput(UnfoldAdminTextInputWidget):
-    input_type = "time"
 
 
 class DateInput(UnfoldAdminTextInputWidget):
@@ -95,14 +90,7 @@ class WaitForm(ConfigForm):
     )
     offset_unit = _choice("unit of the distance", UNIT_CHOICES, "days")
     anniversary = forms.BooleanField(label="Every year: its next anniversary, as of a birthday", required=False)
-    days = forms.MultipleChoiceField(
-        label="Weekdays",
-        required=False,
-        choices=list(zip(WEEKDAYS, DAY_NAMES, strict=True)),
-        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
-        error_messages={"invalid_choice": "Weekdays: choose among Monday to Sunday."},
-        help_text="None ticked: any day.",
-    )
+    days = days_field(label="Weekdays", help_text="None ticked: any day.")
     at = forms.CharField(
         label="Time of day",
         required=False,

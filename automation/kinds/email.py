@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from automation import holding
 from automation.forms.email import EmailForm
+from campaigns import windows
 from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
 from campaigns.queueing import new_message, queue
 from campaigns.step_kinds import Done, StepKind, Wait
@@ -27,29 +28,36 @@ class EmailKind(StepKind):
         hours = config.get("lateness_hours", DEFAULT_LATENESS_HOURS)
         if not isinstance(hours, int) or not 1 <= hours <= LONGEST_LATENESS:
             found.append(f"Say from how many hours on the mail is too late: 1 to {LONGEST_LATENESS}.")
-        return found
+        return found + [sentence for _, sentence in windows.faults(config.get("window"))]
 
     def references(self, config):
         return [("template", str(config["template"]))]
 
     def describe(self, config):
         name = EmailTemplate.objects.filter(pk=_number(config.get("template"))).values_list("name", flat=True).first()
-        return f"send “{name}”" if name else "send an e-mail"
+        window = windows.read(config.get("window"))
+        return f"{f'send “{name}”' if name else 'send an e-mail'}{f', only {windows.words(window)}' if window else ''}"
 
     def run(self, visits, now):
-        turned = holding.turned(visits, now)
+        template = self._template(visits)
+        turned = holding.turned(visits, now, transactional=bool(template and template.transactional))
         begun = [visit for place, visit in enumerate(visits) if not visit.message_id and place not in turned]
-        messages = self._messages(begun, now)
+        messages = self._messages(begun, template, now)
         queue(messages)
         for visit, message in zip(begun, messages, strict=True):
             visit.message = message
         return [turned.get(place) or self._outcome(visit.message) for place, visit in enumerate(visits)]
 
-    def _messages(self, visits, now):
+    def _template(self, visits):
+        """Read where somebody has no message yet."""
+        if all(visit.message_id for visit in visits):
+            return None
+        return EmailTemplate.objects.get(pk=visits[0].step.config["template"])
+
+    def _messages(self, visits, template, now):
         if not visits:
             return []
         step = visits[0].step
-        template = EmailTemplate.objects.get(pk=step.config["template"])
         lateness = timedelta(hours=step.config.get("lateness_hours", DEFAULT_LATENESS_HOURS))
         campaign = visits[0].enrollment.campaign
         topic = Topic.objects.filter(key=campaign.live.document.get("topic") or "").first()

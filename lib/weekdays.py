@@ -1,0 +1,39 @@
+"""Weekdays and times of day as configurations hold them (“mon”, “15:00”) and as sentences say them."""
+
+from collections.abc import Iterable
+from datetime import time
+from typing import Any, Literal
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+EVERY_DAY = range(7)  # Monday is 0
+CHOICES = list(zip(WEEKDAYS, DAY_NAMES, strict=True))
+
+
+def numbers(days: Iterable[str]) -> list[int]:
+    """Of these weekdays; none named: every day."""
+    return [WEEKDAYS.index(day) for day in days] or list(EVERY_DAY)
+
+
+def are_weekdays(value: Any) -> bool:
+    return isinstance(value, list) and all(day in list(WEEKDAYS) for day in value)
+
+
+def read_time(text: Any) -> time | None:
+    """ "15:00"; None for anything else."""
+    try:
+        return time(int(text[:2]), int(text[3:])) if len(text) == 5 and text[2] == ":" and text.isascii() else None
+    except (TypeError, ValueError):
+        return None
+
+
+def in_words(days: Iterable[int]) -> str:
+    """ "Monday", "Monday or Thursday", "Monday to Friday", "any day"."""
+    found = sorted(set(days))
+    if len(found) == len(WEEKDAYS):
+        return "any day"
+    if len(found) > 2 and found[-1] - found[0] == len(found) - 1:
+        return f"{DAY_NAMES[found[0]]} to {DAY_NAMES[found[-1]]}"
+    names = [DAY_NAMES[day] for day in found]
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
