@@ -11,6 +11,7 @@ class AutomationConfig(AppConfig):
             advancing,
             engine,
             enrollment_fields,
+            gates,
             panels,
             republishing,
             requesting,
@@ -21,6 +22,7 @@ class AutomationConfig(AppConfig):
         from automation.kinds.attribute import AttributeKind
         from automation.kinds.branch import BranchKind
         from automation.kinds.email import EmailKind
+        from automation.kinds.gate import GateKind
         from automation.kinds.leave import LeaveKind
         from automation.kinds.list import ListKind
         from automation.kinds.score import ScoreKind
@@ -43,6 +45,7 @@ class AutomationConfig(AppConfig):
             WaitForKind(),
             BranchKind(),
             SplitKind(),
+            GateKind(),
             TagKind(),
             AttributeKind(),
             ListKind(),
@@ -57,6 +60,7 @@ class AutomationConfig(AppConfig):
         admitting.AT_THE_DOOR.register("reasons to leave", staying.at_the_door)
         doors.standing.register("enrollments", engine.standing)
         doors.on_published.register("follow", republishing.follow)
+        doors.on_published.register("gates", gates.follow)
         doors.on_resumed.register("overdue", returning.go_on)
         doors.on_missed.register("let in", returning.let_in)
         doors.overdue.register("enrollments", returning.overdue)
@@ -68,6 +72,7 @@ class AutomationConfig(AppConfig):
         work.register(work.Queue("webhooks", "Webhooks", claiming.is_due, calling.call_due))
         work.SWEEPS.register("webhook texts", forgetting.forget_old)
         work.register(work.Queue("entries", "Entries asked for", requesting.is_due, requesting.work))
+        work.register(work.Queue("gates", "Gates of campaigns", gates.is_due, gates.admit))
         work.SWEEPS.register("refusals", engine.forget_refusals)
         work.SWEEPS.register("engine alive", returning.notice)
         jobs.register(returning.MISSED, "Let in who came during a pause", returning.enter_missed)

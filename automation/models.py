@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from automation.call_models import Attempt, Call, HeaderSecret, Receiver  # noqa: F401  found by Django here
+from automation.gate_models import Gate, Place  # noqa: F401
 from automation.request_models import EntryRequest  # noqa: F401
 from automation.timed_models import DateDue, Timer  # noqa: F401
 from campaigns.models import Campaign, Message, Version

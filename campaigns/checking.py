@@ -115,6 +115,8 @@ def _about_step(step: StepDoc, uids: set[str]) -> list[Problem]:
     if len(step.name) > MAX_NAME:
         found.append(Problem(f"{place}.name", f"The step’s name is longer than {MAX_NAME} characters; shorten it."))
     found += [_within(f"{place}.only_if", fault) for fault in conditions.validate(step.only_if, "enrollment")]
+    named = [uid for uid in kind.steps(step.config) if uid not in uids]
+    found += [Problem(f"{place}.config", f"It names a step “{uid[:40]}” that does not exist.") for uid in named]
     lost = [target for target in step.next.values() if target and target not in uids]
     return found + [Problem(f"{place}.next", f"It leads to a step “{target}” that does not exist.") for target in lost]
 

@@ -1,5 +1,6 @@
 """The form of a step's or a trigger's settings: what a kind offers to fill in, read from and written to `config`."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,8 +9,9 @@ from django import forms
 class ConfigForm(forms.Form):
     """Settings in a side panel. A kind whose fields are not its settings one by one overrides the two translations.
 
-    `event_type`: what lets people in, so that conditions offer its properties. `shown_for`: the field that chooses
-    which others count, and under each of those the choices for which it is shown; the page's script hides the rest.
+    `event_type`: what lets people in, so that conditions offer its properties. `steps`: the other steps of the
+    campaign, (uid, words), for settings that name one. `shown_for`: the field that chooses which others count, and
+    under each of those the choices for which it is shown; the page's script hides the rest.
     """
 
     template = "campaigns/config_form.html"
@@ -18,9 +20,11 @@ class ConfigForm(forms.Form):
     class Media:
         js = ["campaigns/config_form.js"]
 
-    def __init__(self, *args, event_type: str | None = None, **kwargs):
+    def __init__(
+        self, *args, event_type: str | None = None, steps: Sequence[tuple[str, str]] = (), **kwargs
+    ):  # fmt: skip
         super().__init__(*args, **kwargs)
-        self.event_type = event_type
+        self.event_type, self.steps = event_type, steps
         for field in self.fields.values():
             if hasattr(field, "event_type"):
                 field.event_type = event_type

@@ -87,6 +87,10 @@ class StepKind:
         """The conditions in the configuration, asked of the enrollment."""
         return []
 
+    def steps(self, config: dict) -> list[str]:
+        """Other steps that the configuration names, by their uids; such a step must be there."""
+        return []
+
     def watches(self, config: dict) -> list[Watch]:
         """What may wake those who stand here and listen; a watch is named by the arm that it opens."""
         return []

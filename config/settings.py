@@ -140,7 +140,8 @@ EVENT_PIPELINE = [
 # Which queue makes work for which: a task goes on with those, without waiting for the bell.
 WORK_FEEDS = {
     "changes": ["enrollments"],
-    "enrollments": ["mail"],
+    "enrollments": ["mail", "gates"],
+    "gates": ["enrollments"],
     "webhooks": ["enrollments"],
     "mail": ["settled"],
     "settled": ["enrollments", "changes"],

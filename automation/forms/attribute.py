@@ -17,6 +17,8 @@ KINDS = [
 class AttributeForm(ConfigForm):
     """Which attribute, as what, and the value."""
 
+    shown_for = {"kind": {"value": ["text", "number", "boolean", "date"]}}
+
     attribute = forms.CharField(
         label="Attribute",
         max_length=128,

@@ -28,9 +28,11 @@ def list_field(label: str, **more: Any) -> forms.TypedChoiceField:
 class ListForm(ConfigForm):
     """What is done, with which fixed list."""
 
+    shown_for = {"effect": {"to": ["move"]}}
+
     effect = forms.ChoiceField(label="What is done", choices=EFFECTS, initial="add", widget=UnfoldAdminSelectWidget())
     segment = list_field("List")
-    to = list_field("To the list", required=False, help_text="Only where people are moved.")
+    to = list_field("To the list", required=False)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
