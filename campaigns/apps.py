@@ -46,6 +46,7 @@ class CampaignsConfig(AppConfig):
 def install_starters(using, **_):
     """After migrate, on a site that has no campaign yet."""
     from campaigns import starters
+    from events import types
 
-    if "campaigns_campaign" in connection.introspection.table_names():
+    if "campaigns_campaign" in connection.introspection.table_names() and types.is_ready():
         starters.install(clock.now())

@@ -149,10 +149,12 @@ def read(raw: bytes | str) -> CampaignFile:
         value = plain_yaml.load(raw)
     except plain_yaml.Unreadable as fault:
         raise NotReadable([Fault("", str(fault))]) from fault
-    uid, plain = _opened(value)
-    if faults := [*_unknown(Document, plain, ""), *_step_faults(plain.get("steps"))]:
-        raise NotReadable(faults)
-    _fill_in_ways(plain)
+    return read_value(value)
+
+
+def read_value(value: Any) -> CampaignFile:
+    """The same of a file that is loaded already; `value` is filled in on the way."""
+    uid, plain = _plain(value)
     numbers = ToNumbers()
     document = _typed(numbers.translated(plain, ""))
     if numbers.faults:
@@ -160,6 +162,19 @@ def read(raw: bytes | str) -> CampaignFile:
     if faults := [*_about_topic(document), *(Fault(one.place, one.sentence) for one in checking.problems(document))]:
         raise NotReadable(faults)
     return CampaignFile(uid, document)
+
+
+def outline(value: Any) -> Document:
+    """The definition with the names that stand in the file, as to draw it: nothing is looked up on the site."""
+    return _typed(_plain(value)[1])
+
+
+def _plain(value: Any) -> tuple[str, dict[str, Any]]:
+    uid, plain = _opened(value)
+    if faults := [*_unknown(Document, plain, ""), *_step_faults(plain.get("steps"))]:
+        raise NotReadable(faults)
+    _fill_in_ways(plain)
+    return uid, plain
 
 
 def _opened(value: Any) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from campaigns import file_pages, numbers, preview_pages, sequence_pages, verb_pages
+from campaigns import file_pages, numbers, preview_pages, ready_pages, sequence_pages, verb_pages
 from campaigns.models import Campaign
 from lib import clock
 from lib.admin import moment
@@ -46,7 +46,10 @@ class CampaignAdmin(ModelAdmin):
     edited = moment("edited_at", "last edited")
     empty_icon = "linear_scale"
     empty_title = "No sequences here"
-    empty_sentence = "A sequence mails people step by step, from the moment they do something that you choose."
+    empty_sentence = (
+        "A sequence mails people step by step, from the moment they do something that you choose. "
+        "Begin with a ready-made one above, or with a blank one."
+    )
 
     def get_changelist(self, request, **kwargs):
         return CampaignList
@@ -98,7 +101,14 @@ class CampaignAdmin(ModelAdmin):
             view = self.admin_site.admin_view(partial(view, self))
             return path(f"<int:object_id>/{route}/", view, name=f"campaigns_campaign_{name}")
 
+        def ready(route, view, name):
+            view = self.admin_site.admin_view(partial(view, self))
+            return path(f"ready/{route}", view, name=f"campaigns_campaign_{name}")
+
         return [
+            ready("", ready_pages.gallery_page, "ready"),
+            ready("<slug:key>/", ready_pages.starter_page, "ready_one"),
+            ready("<slug:key>/mails/<int:place>/", ready_pages.mail_page, "ready_mail"),
             *(way(verb, partial(verb_pages.verb_page, verb=verb), verb) for verb in verb_pages.VERBS),
             path(
                 "upload/",

@@ -1,4 +1,4 @@
-"""Campaigns that come with the product, off: installed once, into a site that has none."""
+"""Campaigns that come with the product, off; one is installed into a site that has none."""
 
 from campaigns.starters.install import install
 

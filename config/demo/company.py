@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from campaigns import lifecycle, starters
-from campaigns.compiling import compile_email
 from campaigns.document import Document, Reentry, Trigger
 from campaigns.linear import Row, from_rows
-from campaigns.models import Campaign, EmailTemplate
-from campaigns.starters.install import html_of
-from campaigns.starters.welcome import StarterMail
+from campaigns.models import Campaign
+from campaigns.starters.install import template_of
+from campaigns.starters.mails import StarterMail
 from config.demo import scores
 from contacts.models import Topic
 from events import recording
@@ -133,7 +132,7 @@ def _thank_you(now: datetime) -> None:
         type=Campaign.Type.POST_PURCHASE,
         objective="Say thank you for orders of $100 and more, once per customer.",
         triggers=[Trigger(event="order.completed", filter={"all": [large]})],
-        steps=from_rows([Row(template=_template(THANKS, now).pk)]),
+        steps=from_rows([Row(template=template_of(THANKS, now).pk)]),
     )
     lifecycle.activate(lifecycle.create(document, None, now), None, now)
 
@@ -145,18 +144,9 @@ def _cart(now: datetime) -> None:
         objective="Bring people back to a cart that they left.",
         triggers=[Trigger(event="cart.abandoned")],
         reentry=Reentry(mode="once_per", amount=7, unit="days"),
-        steps=from_rows([Row(wait_amount=2, wait_unit="hours", template=_template(CART, now).pk)]),
+        steps=from_rows([Row(wait_amount=2, wait_unit="hours", template=template_of(CART, now).pk)]),
     )
     lifecycle.create(document, None, now)
-
-
-def _template(mail: StarterMail, now: datetime) -> EmailTemplate:
-    html = html_of(mail)
-    compiled = compile_email(subject=mail.subject, preheader=mail.preheader, html=html, known_links=[])
-    return EmailTemplate.objects.create(
-        name=mail.name, subject=mail.subject, preheader=mail.preheader, html=html, compiled=compiled.to_json(),
-        created_at=now, edited_at=now,
-    )  # fmt: skip
 
 
 def person(number: int) -> dict:

@@ -29,6 +29,8 @@ def address(name: str, rows: dict[str, Any]) -> str:
     pattern = next(pattern for pattern in patterns() if pattern.name == name)
     model = next((model for model in rows if name.startswith(f"{model}_")), None)
     other = {
+        "key": "welcome",
+        "place": 1,
         "template_id": rows["campaigns_emailtemplate"].pk,
         "app_label": "contacts",
         "content_type_id": 1,

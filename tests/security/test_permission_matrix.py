@@ -82,6 +82,7 @@ OTHERS = {
     **dict.fromkeys(["campaigns_campaign_pause", "campaigns_campaign_resume"], (PUBLISHER, PUBLISHER)),
     **{f"campaigns_campaign_{verb}": (PUBLISHER, PUBLISHER) for verb in ("archive", "drain", "reopen", "decline")},
     **dict.fromkeys(["campaigns_campaign_ask", "campaigns_campaign_withdraw"], (WRITERS, WRITERS)),
+    **{f"campaigns_campaign_ready{page}": (WRITERS, WRITERS) for page in ("", "_one", "_mail")},
     "campaigns_campaign_discard": (WRITERS, WRITERS),
     **dict.fromkeys(["campaigns_campaign_preview", "campaigns_campaign_said"], (READERS, READERS)),
     "campaigns_campaign_download": (READERS, NONE),

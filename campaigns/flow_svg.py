@@ -1,0 +1,92 @@
+"""The picture of a flow as it is printed: nothing to press, drawn by the server for pages that only show it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.document import Document
+from campaigns.flow import ENTRY, Flow
+from campaigns.flow_picture import CARD_HEIGHT, CARD_WIDTH, Picture
+from campaigns.publishing import describe
+from campaigns.sequence_words import trigger_in_words
+from campaigns.step_kinds import STEP_KINDS
+
+CURVE = 10  # how round the corners of a way are
+LABEL = 248  # wide
+
+
+@dataclass(frozen=True)
+class Card:
+    """A step, or the entry, at its place."""
+
+    x: int
+    y: int
+    icon: str
+    label: str
+    words: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A way from card to card, or to the end, with its words in the middle of `label_x`."""
+
+    path: str
+    label: str
+    label_x: int
+    label_y: int
+    ends_at: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Everything of it, in pixels."""
+
+    width: int
+    height: int
+    cards: list[Card]
+    lines: list[Line]
+    card_width: int = CARD_WIDTH
+    card_height: int = CARD_HEIGHT
+    label_width: int = LABEL
+
+
+def drawing(document: Document) -> Drawing:
+    """The flow of a definition that has no problems."""
+    drawn = Picture(Flow(document)).drawn()
+    cards = [_card(document, uid, place) for uid, place in drawn["cards"].items()]
+    return Drawing(drawn["width"], drawn["height"], cards, [_line(line) for line in drawn["lines"]])
+
+
+def _card(document: Document, uid: str, place: dict[str, int]) -> Card:
+    step = document.step(uid) if uid != ENTRY else None
+    if step is None:
+        words = " ".join(trigger_in_words(trigger) for trigger in document.triggers)
+        return Card(place["x"], place["y"], "bolt", "Who enters", words, "entry")
+    kind = STEP_KINDS[step.kind]
+    words = step.name or describe(step)
+    return Card(place["x"], place["y"], kind.icon, kind.label, words[:1].upper() + words[1:], kind.group.lower())
+
+
+def _line(line: dict[str, Any]) -> Line:
+    words = line["words"] or {"x": 0, "y": 0}
+    end = line["points"][-1]
+    ends = (end[0], end[1]) if line["what"] in ("end", "jump") else None
+    return Line(_path(line["points"]), line["label"], words["x"] - LABEL // 2, words["y"] - 12, ends)
+
+
+def _path(points: list[list[int]]) -> str:
+    """The points joined, with round corners."""
+    points = [point for place, point in enumerate(points) if not place or point != points[place - 1]]
+    parts = [f"M{points[0][0]} {points[0][1]}"]
+    for before, (x, y), after in zip(points, points[1:], points[2:], strict=False):
+        start, end = _towards((x, y), before), _towards((x, y), after)
+        parts.append(f"L{start[0]:g} {start[1]:g}Q{x} {y} {end[0]:g} {end[1]:g}")
+    return "".join([*parts, f"L{points[-1][0]} {points[-1][1]}"])
+
+
+def _towards(corner: tuple[int, int], other: list[int]) -> tuple[float, float]:
+    """The point at which the corner begins to be round."""
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    far = abs(dx) + abs(dy)
+    share = min(CURVE, far / 2) / far if far else 0
+    return corner[0] + dx * share, corner[1] + dy * share
