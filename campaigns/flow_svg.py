@@ -12,6 +12,7 @@ from campaigns.step_kinds import STEP_KINDS
 
 CURVE = 10  # how round the corners of a way are
 LABEL = 248  # wide
+SCALE = 0.8  # of the canvas, where there is more to do with it
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Drawing:
     card_width: int = CARD_WIDTH
     card_height: int = CARD_HEIGHT
     label_width: int = LABEL
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height on the page."""
+        return round(self.width * SCALE), round(self.height * SCALE)
 
 
 def drawing(document: Document) -> Drawing:

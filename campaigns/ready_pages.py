@@ -21,7 +21,7 @@ from campaigns.previews import UNSUBSCRIBE, Preview, rendered
 from campaigns.publishing import describe
 from campaigns.rendering import context
 from campaigns.sequence_words import head_in_words
-from campaigns.starters.install import AlreadyThere, made_of, next_number, use
+from campaigns.starters.install import MAY_USE, AlreadyThere, made_of, next_number, use
 from campaigns.starters.mails import BASE, StarterMail, html_of
 from campaigns.starters.shelf import Starter, starters
 from campaigns.watches import in_words
@@ -57,7 +57,7 @@ class WhereForm(forms.Form):
 
 def gallery_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     """All of them, by type."""
-    _check(model_admin, request)
+    _check(request)
     return page(
         model_admin,
         request,
@@ -69,7 +69,7 @@ def gallery_page(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
 
 def starter_page(model_admin: ModelAdmin, request: HttpRequest, key: str) -> HttpResponse:
     """One of them; a POST makes its templates and its campaign, once for each press of the button."""
-    _check(model_admin, request)
+    _check(request)
     starter = _found(key)
     form = WhereForm(request.POST if request.method == "POST" else {"base": _website()})
     pressed = request.method == "POST" and form.is_valid()
@@ -94,17 +94,16 @@ def starter_page(model_admin: ModelAdmin, request: HttpRequest, key: str) -> Htt
 
 def mail_page(model_admin: ModelAdmin, request: HttpRequest, key: str, place: int) -> HttpResponse:
     """The HTML of one mail alone, for its sandboxed frame."""
-    _check(model_admin, request)
+    _check(request)
     starter = _found(key)
     if not 1 <= place <= len(starter.mails):
         raise Http404("There is no such mail.")
     return sandboxed(_preview(starter, starter.mails[place - 1]).html)
 
 
-def _check(model_admin: ModelAdmin, request: HttpRequest) -> None:
+def _check(request: HttpRequest) -> None:
     """Who may make campaigns and templates, and segments where one is needed."""
-    may_write = request.user.has_perms(["campaigns.add_emailtemplate", "segments.add_segment"])
-    if not (may_write and model_admin.has_add_permission(request)):
+    if not request.user.has_perms(MAY_USE):
         raise PermissionDenied
 
 

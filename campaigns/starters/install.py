@@ -16,6 +16,7 @@ from segments import defining
 from segments.models import Segment
 from segments.starters import BY_KEY, segment_of, usual
 
+MAY_USE = {"campaigns.add_campaign", "campaigns.add_emailtemplate", "segments.add_segment"}
 MOST_OF_A_NAME = 112  # of 120 characters, so that a number fits behind
 
 

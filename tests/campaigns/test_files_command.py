@@ -131,3 +131,14 @@ def test_it_may_do_what_the_person_may(role, by, publish, said, file):
     arguments = [*(["--by", by] if by else []), *(["--publish"] if publish else [])]
     code, found = run("apply", file, *arguments)
     assert (code, said in found) == (2 if said else 0, True), found
+
+
+def test_ready_made_ones_are_listed_and_made(boss):
+    code, said = run("ready")
+    assert code == 0 and "abandoned_checkout" in said and "Reminds people who began to pay" in said
+    assert run("ready", "upsell", "--by", "boss") == (0, "Made a draft of “Upsell” (ready-upsell), switched off.\n")
+    assert run("ready", "upsell", "--by", "boss")[1] == "Made a draft of “Upsell (2)” (ready-upsell-2), switched off.\n"
+    assert run("ready", "nothing", "--by", "boss")[0] == 2
+    assert run("ready", "upsell") == (2, "Say who does it: --by NAME, a log-in name. The audit log names them.")
+    UserFactory(username="guest", is_superuser=False)
+    assert run("ready", "upsell", "--by", "guest") == (2, "“guest” may not edit campaigns.")

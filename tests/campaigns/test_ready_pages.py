@@ -40,7 +40,7 @@ def test_the_list_of_sequences_leads_to_the_gallery_and_that_to_each(marketer):
     for starter in starters().values():
         assert one(starter.key) in page and starter.title in page and starter.when in page
     assert "4 mails · 3 days" in page
-    assert page.count('<svg class="cp-flow cp-flow-small"') == len(starters())
+    assert page.count('<svg class="cp-svg cp-svg-small"') == len(starters())
 
 
 @pytest.mark.parametrize("key", starters())

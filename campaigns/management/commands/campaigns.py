@@ -1,4 +1,4 @@
-"""`manage.py campaigns export|diff|apply`: campaigns as files that are kept with the code."""
+"""`manage.py campaigns export|diff|apply|ready`: campaigns as files kept with the code, and ready-made ones."""
 
 import sys
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ from campaigns.applying import Change
 from campaigns.files import NotReadable
 from campaigns.models import Campaign
 from campaigns.publishing import Refused
+from campaigns.starters.install import MAY_USE, next_number, use
+from campaigns.starters.shelf import starters
 from lib import clock, plain_yaml
 
 DIFFERS, REFUSED = 1, 2
@@ -22,7 +24,8 @@ DIFFERS, REFUSED = 1, 2
 class Command(BaseCommand):
     help = (
         "Campaigns as files. export CAMPAIGN: writes one. diff FILE…: exits with 1 where a draft differs. "
-        "apply FILE… --by NAME: makes or updates the drafts, all or none. Exits with 2 where something is refused."
+        "apply FILE… --by NAME: makes or updates the drafts, all or none. ready [KEY --by NAME]: lists the ready-made "
+        "campaigns, or makes a draft of one. Exits with 2 where something is refused."
     )
     requires_migrations_checks = True
 
@@ -40,6 +43,10 @@ class Command(BaseCommand):
         apply.add_argument("--by", metavar="NAME", help="The log-in name of who does it; the audit log names them.")
         apply.add_argument("--dry-run", action="store_true", help="Only say what would be done.")
         apply.add_argument("--publish", action="store_true", help="Then publish those that are live already.")
+
+        ready = verbs.add_parser("ready", help="List the ready-made campaigns, or make a draft of one.")
+        ready.add_argument("key", nargs="?", help="Which one; else they are listed.")
+        ready.add_argument("--by", metavar="NAME", help="The log-in name of who does it; the audit log names them.")
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         getattr(self, f"_{verb}")(**options)
@@ -84,6 +91,21 @@ class Command(BaseCommand):
             raise _refused(*map(str, fault.faults)) from fault
         for sentence in said:
             self.stdout.write(sentence)
+
+    def _ready(self, key: str | None, by: str | None, **_: Any) -> None:
+        if key is None:
+            for one in starters().values():
+                self.stdout.write(f"{one.key:<22} {one.type_label}: {one.when}")
+            return
+        starter = starters().get(key)
+        if starter is None:
+            raise _refused(f"There is no ready-made campaign “{key}”; “campaigns ready” lists them.")
+        user = _person(by, MAY_USE)
+        try:
+            campaign = use(starter, next_number(starter), user, clock.now())
+        except NotReadable as fault:
+            raise _refused(*map(str, fault.faults)) from fault
+        self.stdout.write(f"Made a draft of “{campaign}” ({campaign.uid}), switched off.")
 
     def _show(self, name: str, change: Change, text: bool) -> None:
         if not change.changes_anything:
@@ -136,14 +158,21 @@ def _content(name: str) -> bytes:
 
 def _allowed(by: str | None, changes: list[tuple[str, Change]], publish: bool) -> Any:
     """The person in whose name it is done, who must be allowed to do it in the admin, too."""
+    needed = {"campaigns.add_campaign" if change.is_new else "campaigns.change_campaign" for _, change in changes}
+    user = _person(by, needed)
+    if publish and not user.has_perm("campaigns.publish_campaign"):
+        raise _refused(f"“{by}” may not publish campaigns.")
+    return user
+
+
+def _person(by: str | None, needed: set[str]) -> Any:
     if not by:
         raise _refused("Say who does it: --by NAME, a log-in name. The audit log names them.")
     user = get_user_model().objects.filter(username=by, is_active=True).first()
     if user is None:
         raise _refused(f"There is nobody with the log-in name “{by}”.")
-    needed = {"campaigns.add_campaign" if change.is_new else "campaigns.change_campaign" for _, change in changes}
-    if not user.has_perms(needed | ({"campaigns.publish_campaign"} if publish else set())):
-        raise _refused(f"“{by}” may not {'publish' if user.has_perms(needed) else 'edit'} campaigns.")
+    if not user.has_perms(needed):
+        raise _refused(f"“{by}” may not edit campaigns.")
     return user
 
 
