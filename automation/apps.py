@@ -22,11 +22,13 @@ class AutomationConfig(AppConfig):
         from automation.kinds.attribute import AttributeKind
         from automation.kinds.branch import BranchKind
         from automation.kinds.email import EmailKind
+        from automation.kinds.end import EndKind
         from automation.kinds.gate import GateKind
         from automation.kinds.leave import LeaveKind
         from automation.kinds.list import ListKind
         from automation.kinds.score import ScoreKind
         from automation.kinds.split import SplitKind
+        from automation.kinds.start import StartKind
         from automation.kinds.tag import TagKind
         from automation.kinds.wait import WaitKind
         from automation.kinds.wait_for import WaitForKind
@@ -50,6 +52,8 @@ class AutomationConfig(AppConfig):
             AttributeKind(),
             ListKind(),
             ScoreKind(),
+            StartKind(),
+            EndKind(),
             LeaveKind(),
             WebhookKind(),
         ):
