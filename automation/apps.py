@@ -17,6 +17,7 @@ class AutomationConfig(AppConfig):
             requesting,
             returning,
             staying,
+            timing,
             uniting,
         )
         from automation.kinds.attribute import AttributeKind
@@ -77,6 +78,7 @@ class AutomationConfig(AppConfig):
         work.SWEEPS.register("webhook texts", forgetting.forget_old)
         work.register(work.Queue("entries", "Entries asked for", requesting.is_due, requesting.work))
         work.register(work.Queue("gates", "Gates of campaigns", gates.is_due, gates.admit))
+        timing.register()
         work.SWEEPS.register("refusals", engine.forget_refusals)
         work.SWEEPS.register("engine alive", returning.notice)
         jobs.register(returning.MISSED, "Let in who came during a pause", returning.enter_missed)

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from django.db.models import DateTimeField, Value
+from django.db.models import DateTimeField, QuerySet, Value
 from django.db.models.expressions import Combinable
 
 from automation.models import Enrollment
 from automation.times import instant
+from contacts.models import Contact
 from segments.fields import AnyField, UnknownField, found
 from segments.leaves import SUBJECTS, Scope
 from segments.sql import Json, Sql
 
-ENROLLMENT = SUBJECTS["enrollment"]
+ENROLLMENT, CONTACT = SUBJECTS["enrollment"], SUBJECTS["contact"]
 MAX_NAME = 200
 ROOTS = ("contact.", "event.", "computed.", "data.")
 
@@ -71,12 +72,20 @@ def why_not(key: object) -> str:
 
 def readings(key: str, ids: Collection[int]) -> Mapping[int, Reading]:
     """By the id of the enrollment, in one query; a field that is not there any more holds nothing."""
-    sent = field_named(key).seen(_scope(), "date")
-    if sent is None or not ids:
+    return _readings(key, Enrollment.objects.filter(pk__in=ids), _scope()) if ids else {}
+
+
+def of_contacts(key: str, ids: Collection[int]) -> Mapping[int, Reading]:
+    """The same by the id of the contact; of those that were not merged away."""
+    return _readings(key, Contact.objects.current().filter(pk__in=ids), Scope(CONTACT)) if ids else {}
+
+
+def _readings(key: str, rows: QuerySet, scope: Scope) -> Mapping[int, Reading]:
+    sent = found(key, scope).seen(scope, "date")
+    if sent is None:
         return {}
-    rows = Enrollment.objects.order_by().filter(pk__in=ids)
     # Read in two zones: a time that differs between them names none.
-    rows = rows.annotate(sent=Json("{j}", j=sent), here=_read(sent, "UTC"), there=_read(sent, "Etc/GMT+12"))
+    rows = rows.order_by().annotate(sent=Json("{j}", j=sent), here=_read(sent, "UTC"), there=_read(sent, "Etc/GMT+12"))
     return {pk: _reading(*values) for pk, *values in rows.values_list("pk", "sent", "here", "there")}
 
 

@@ -5,7 +5,7 @@ lists, the API, other campaigns. Queries: two for the campaigns concerned, one (
 those of the gates; never one per contact.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from automation.enrolling import Start, occasion
 from automation.models import Refusal
 from campaigns.document import Document, Trigger
 from campaigns.models import Campaign
-from campaigns.trigger_kinds import TRIGGER_KINDS, kind_of, tree_of
+from campaigns.trigger_kinds import TRIGGER_KINDS, key_of, kind_of, tree_of
 from contacts.models import Contact
 from events.models import Event
 from events.pipeline import Batch
@@ -81,20 +81,20 @@ def enter_starts(
     triggers: Callable[[Document], list[Trigger]],
     *,
     missing: Refused = NOT_MEANT,
-    quiet: bool = False,
+    quiet: Collection[str] = (),
     however_late: bool = False,
     spread: timedelta = timedelta(),
 ) -> Admitted | None:
     """Let in those of the starts whose contacts fit one of these triggers; None: the campaign is being changed.
 
-    `missing`: what is said where the campaign has no such trigger. `quiet`: who does not fit the trigger was not meant,
-    so that nothing is written down about them.
+    `missing`: what is said where the campaign has no such trigger. `quiet`: “filter”, “audience”: nothing is written
+    down about whoever does not fit those, since they were not meant.
     """
     if not starts:
         return Admitted()
-    campaign = _one_held(campaign_id)
-    if campaign is None:
+    if not held(campaign_id):
         return None
+    campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.live_id is None:
         return Admitted(refused={one.contact_id: ("not_active", "The campaign is a draft.") for one in starts})
     document = definition(campaign)
@@ -102,7 +102,9 @@ def enter_starts(
     matches = _matching_contacts(campaign, chosen, starts, now) if chosen else []
     if not chosen:
         matches = [Match(campaign, document, start, True, missing) for start in starts]
-    kept = [match for match in matches if not (quiet and match.refused)]
+    kept = [match for match in matches if not (match.refused and match.refused[0] in quiet)]
+    if "audience" in quiet:
+        kept = [match for match in kept if match.in_audience]
     return admit(kept, now, however_late=however_late, spread=spread)
 
 
@@ -112,9 +114,11 @@ def enter_again(campaign: Campaign, refusals: Sequence[Refusal], now: datetime) 
     Nothing is too late: it came in time. The refusals are forgotten, and who may not enter for another reason is
     refused for that; once more, and nobody enters twice. None: the campaign is being changed, and nothing was done.
     """
-    held = _one_held(campaign.pk)
-    if held is None or not refusals:
-        return None if held is None else Admitted()
+    if not held(campaign.pk):
+        return None
+    if not refusals:
+        return Admitted()
+    campaign = Campaign.objects.get(pk=campaign.pk)
     times = [refusal.at for refusal in refusals]
     asked = Event.objects.filter(
         id__in=[refusal.event_id for refusal in refusals], received_at__range=(min(times) - LONGEST_LAG, max(times))
@@ -124,13 +128,18 @@ def enter_again(campaign: Campaign, refusals: Sequence[Refusal], now: datetime) 
         Start(row.contact_id, row.at, row.event_id) for row in refusals if row.event_id and row.event_id not in events
     ]
     Refusal.objects.filter(pk__in=[refusal.pk for refusal in refusals]).delete()
-    told = admit(matching_events([held], events, now), now, however_late=True)
-    more = enter_starts(held.pk, others, now, _of_no_event, however_late=True) or Admitted()
+    told = admit(matching_events([campaign], events, now), now, however_late=True)
+    more = enter_starts(campaign.pk, others, now, _of_no_event, however_late=True) or Admitted()
     return Admitted(told.entered | more.entered, told.refused | more.refused)
 
 
 def _of_no_event(document: Document) -> list[Trigger]:
     return [trigger for trigger in document.triggers if kind_of(trigger).event_type(trigger) is None]
+
+
+def named(key: str) -> Callable[[Document], list[Trigger]]:
+    """The trigger of these settings (`key_of`), as a choice for `enter_starts`."""
+    return lambda document: [trigger for trigger in document.triggers if key_of(trigger) == key]
 
 
 def _of_kind(document: Document, kind: str) -> list[Trigger]:
@@ -153,8 +162,8 @@ def _campaigns_for(types: set[str]) -> list[Campaign]:
     """
     while True:
         found = _triggered_by(types)
-        held = _held(found)
-        if all(held[campaign.pk] == (campaign.state, campaign.live_id) for campaign in found):
+        states = _held(found)
+        if all(states[campaign.pk] == (campaign.state, campaign.live_id) for campaign in found):
             return found
 
 
@@ -169,13 +178,11 @@ def _held(campaigns: list[Campaign]) -> dict[int, tuple[str, int | None]]:
         return {pk: (state, live) for pk, state, live in cursor.fetchall()}
 
 
-def _one_held(campaign_id: int) -> Campaign | None:
-    """Without waiting: whoever asks may hold what the one who changes it waits for."""
+def held(campaign_id: int) -> bool:
+    """Hold one as it is, without waiting: whoever asks may hold what the one who changes it waits for."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM campaigns_campaign WHERE id = %s FOR SHARE SKIP LOCKED", [campaign_id])
-        if not cursor.fetchone():
-            return None
-    return Campaign.objects.get(pk=campaign_id)
+        return cursor.fetchone() is not None
 
 
 def _triggered_by(types: set[str]) -> list[Campaign]:
@@ -243,12 +250,12 @@ def _matching(campaign: Campaign, trigger: Trigger, events: Iterable[Event], her
         rows = rows.filter(conditions.compiled(asked, "event", here, only=contacts))
     return rows.annotate(
         found_campaign=Value(campaign.pk),
-        found_in_audience=_in_audience(definition(campaign), "event", here),
+        found_in_audience=in_audience(definition(campaign), "event", here),
         found_event=F("id"),
     ).values_list("found_campaign", "found_event", "found_in_audience")
 
 
-def _in_audience(document: Document, subject: str, here: datetime) -> Expression:
+def in_audience(document: Document, subject: str, here: datetime) -> Expression:
     if not document.audience:
         return YES
     # Without `only`: inside CASE each row looks up its own contact.
@@ -268,7 +275,7 @@ def _matching_contacts(
         trees = [conditions.compiled(tree, "contact", here, only=ids) for tree in asked]
         fits = Case(When(joined("OR", trees), then=YES), default=Value(False), output_field=BooleanField())
     rows = Contact.objects.current().order_by().filter(pk__in=ids)
-    rows = rows.annotate(fits=fits, in_audience=_in_audience(document, "contact", here))
+    rows = rows.annotate(fits=fits, in_audience=in_audience(document, "contact", here))
     found = {pk: (fits, inside) for pk, fits, inside in rows.values_list("pk", "fits", "in_audience")}
     return [
         Match(campaign, document, start, in_audience, None if fits else NOT_MEANT)

@@ -1,5 +1,7 @@
 """What can let people into a campaign. The kinds themselves stand in `automation.triggers` and register here."""
 
+import hashlib
+import json
 from typing import Any, ClassVar
 
 from campaigns.config_form import ConfigForm
@@ -16,6 +18,7 @@ class TriggerKind:
     icon: ClassVar[str]
     help: ClassVar[str] = ""  # what it is for, in a sentence
     form: ClassVar[type[ConfigForm] | None] = None  # None: nothing to set
+    looks_back: ClassVar[bool] = False  # activating may let in those whose event lies some days back
     by_event: ClassVar[bool] = True  # people come in by an event; else the filter is asked of the contact alone
 
     def problems(self, trigger: Trigger) -> list[str]:
@@ -36,6 +39,10 @@ class TriggerKind:
 
     def narrowed(self, trigger: Trigger) -> Tree:
         """What the settings ask of the event, or of the contact, beside the filter."""
+        return None
+
+    def state(self, trigger: Trigger) -> Tree:
+        """What is true of those whom it would have let in by now, asked of the contact; None: it is about a moment."""
         return None
 
 
@@ -62,6 +69,12 @@ def event_types_of(triggers: list[Trigger]) -> list[str]:
     """The types of the events by which people come in, each once; what cannot be read is passed over."""
     types = [TRIGGER_KINDS[one.kind].event_type(one) for one in triggers if one.kind in TRIGGER_KINDS]
     return list(dict.fromkeys(type_ for type_ in types if type_))
+
+
+def key_of(trigger: Trigger) -> str:
+    """Names a trigger by its settings without the filter: after an edit of them what is kept for it begins anew."""
+    settings = json.dumps([trigger.kind, trigger.event, trigger.config], sort_keys=True, default=str)
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
 # The form of a kind reads and writes one flat set of settings: those of its own, the event and the filter.

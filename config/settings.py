@@ -132,6 +132,7 @@ EVENT_PIPELINE = [
     "scoring.stage.follow",
     "segments.stage.follow",
     "automation.following.tell",
+    "automation.dating.follow",
     "automation.watching.follow",
     "automation.entering.enter",
 ]
@@ -149,7 +150,9 @@ WORK_FEEDS = {
     "merges": ["changes"],
     "segments": ["changes"],
     "scores": ["changes"],
-    "jobs": ["changes"],
+    "jobs": ["changes", "enrollments"],
+    "timers": ["jobs"],
+    "dates": ["enrollments"],
 }
 WORKER_PROCESSES = environment.number("WORKER_PROCESSES", 2, most=64)
 Q_CLUSTER = {

@@ -104,7 +104,7 @@ def _run_batch(job: Job, now: datetime) -> None:
 
 
 def _save_progress(job: Job, now: datetime) -> None:
-    job.state, job.due_at = Job.State.RUNNING, now
+    job.state, job.due_at = Job.State.RUNNING, max(job.due_at or now, now)  # a step may put the next one off
     job.save(update_fields=["state", "due_at", "cursor", "done", "total", "result"])
 
 

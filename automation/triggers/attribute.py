@@ -37,6 +37,12 @@ class AttributeTrigger(TriggerKind):
     def event_type(self, trigger):
         return CHANGED
 
+    def state(self, trigger):
+        """Those who have the value by now; without one there is nothing to look for."""
+        after = _value(trigger.config.get("after"))
+        field = f"contact.{trigger.config['attribute']}"
+        return {"field": field, "op": "is", "value": after, "type": "text"} if after else None
+
     def narrowed(self, trigger):
         asked: list[Any] = [_is("attribute", trigger.config.get("attribute"))]
         for name, word in (("from", "before"), ("to", "after")):

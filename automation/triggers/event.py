@@ -10,6 +10,7 @@ class EventTrigger(TriggerKind):
     key, label, icon = "event", "Somebody does something", "bolt"
     help = "Lets people in at the moment when they do it."
     form = EventForm
+    looks_back = True
 
     def problems(self, trigger):
         if not trigger.event:

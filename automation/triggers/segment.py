@@ -41,11 +41,15 @@ class SegmentEnteredTrigger(_MoveTrigger):
     help = "Lets people in when they begin to match a segment; an edit of its rules lets nobody in."
     verb, event = "enters", "segment.entered"
 
+    def state(self, trigger):
+        return {"segment": trigger.config["segment"]}
+
 
 class SegmentLeftTrigger(_MoveTrigger):
     key, label, icon = "segment_left", "Somebody leaves a segment", "group_remove"
     help = "Lets people in when they no longer match a segment; an edit of its rules lets nobody in."
     verb, event = "leaves", "segment.left"
+    looks_back = True
 
 
 def segment_of(trigger: Trigger) -> int | None:

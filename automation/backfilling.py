@@ -1,0 +1,118 @@
+"""Those who match when a campaign is activated: by a state that they are in, or by what they did lately.
+
+What is offered follows from the triggers: an event looks back some days; a segment or the value of an attribute is a
+state of now. The others (dates, schedules, calls) have nothing to look back at.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from automation.admitting import Admitted, Match, admit
+from automation.enrolling import Start, occasion
+from automation.entering import definition, enter_starts, held, in_audience, local
+from campaigns.document import Document, Tree, Trigger
+from campaigns.models import Campaign
+from campaigns.trigger_kinds import kind_of, tree_of
+from contacts.models import Contact
+from events.models import Event
+from segments import conditions
+
+WINDOWS = (1, 7, 30, 90)
+
+
+def windows(document: Document) -> list[int]:
+    """The numbers of days to choose from; 0: those who match now; none: there is nothing to look back at."""
+    if any(kind_of(trigger).looks_back for trigger in document.triggers):
+        return list(WINDOWS)
+    return [0] if any(state_of(trigger, document) for trigger in document.triggers) else []
+
+
+def state_of(trigger: Trigger, document: Document) -> Tree:
+    """The condition that whoever matches now meets; None: the trigger is about what happens, not about a state."""
+    state = kind_of(trigger).state(trigger)
+    if not state or any(conditions.validate(tree, "contact") for tree in (trigger.filter, document.audience)):
+        return None  # or it asks for what is known of an event only
+    return {"all": [state, trigger.filter]} if trigger.filter else state
+
+
+def count(document: Document, days: int, now: datetime) -> int:
+    """How many people that would be, each once."""
+    here = local(now)
+    found: list[QuerySet] = []
+    for trigger in document.triggers:
+        if tree := state_of(trigger, document):
+            rows = _matching_now(Contact.objects.current().order_by(), tree, document, here)
+            found.append(rows.values_list("pk", flat=True))
+        elif days and kind_of(trigger).looks_back:
+            events = _lately(document, trigger, now - timedelta(days), now, here)
+            found.append(events.order_by().values_list("contact_id", flat=True))
+    if not found:
+        return 0
+    return found[0].union(*found[1:]).count() if len(found) > 1 else found[0].distinct().count()
+
+
+def let_in(
+    campaign: Campaign, ids: Sequence[int], days: int, until: datetime, now: datetime, spread: timedelta
+) -> Admitted | None:
+    """Of these contacts those who match; None: the campaign is being changed just now."""
+    found = Admitted()
+    if not held(campaign.pk):
+        return None
+    document = definition(campaign)
+    for trigger in document.triggers:
+        told = _by_trigger(campaign, document, trigger, ids, (until - timedelta(days), until), now, spread)
+        if told is None:
+            return None
+        found.entered |= told.entered
+        found.refused |= told.refused
+    return found
+
+
+def _by_trigger(
+    campaign: Campaign,
+    document: Document,
+    trigger: Trigger,
+    ids: Sequence[int],
+    span: tuple[datetime, datetime],
+    now: datetime,
+    spread: timedelta,
+) -> Admitted | None:
+    if tree := state_of(trigger, document):
+        rows = _matching_now(Contact.objects.filter(pk__in=ids), tree, document, local(now), ids)
+        fitting = rows.values_list("pk", flat=True)
+        starts = [Start(pk, now, occasion("backfill", campaign.pk, pk)) for pk in fitting]
+        state = [Trigger(kind="api")]  # the trigger itself asks for an event
+        return enter_starts(campaign.pk, starts, now, lambda _: state, spread=spread)
+    if not kind_of(trigger).looks_back or span[0] == span[1]:
+        return Admitted()
+    events = _lately(document, trigger, *span, local(now), ids)
+    newest = events.order_by("contact_id", "-occurred_at", "-id").distinct("contact_id")
+    matches = [Match(campaign, document, Start.of(event), True) for event in newest]
+    return admit(matches, now, however_late=True, spread=spread)
+
+
+def _matching_now(
+    rows: QuerySet[Contact], tree: Tree, document: Document, here: datetime, ids: Sequence[int] | None = None
+) -> QuerySet[Contact]:
+    rows = rows.filter(conditions.compiled(tree, "contact", here, only=ids))
+    return rows.filter(in_audience(document, "contact", here))
+
+
+def _lately(
+    document: Document,
+    trigger: Trigger,
+    since: datetime,
+    until: datetime,
+    here: datetime,
+    ids: Sequence[int] | None = None,
+) -> QuerySet[Event]:
+    """Events that the trigger asks for, of people in the audience; those received later enter by themselves."""
+    type_ = kind_of(trigger).event_type(trigger)
+    rows = Event.objects.filter(type=type_, occurred_at__gte=since, received_at__lte=until)
+    if ids is not None:
+        rows = rows.filter(contact__in=ids)
+    if asked := tree_of(trigger):
+        rows = rows.filter(conditions.compiled(asked, "event", here, only=ids))
+    return rows.filter(in_audience(document, "event", here))

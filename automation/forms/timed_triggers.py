@@ -1,0 +1,199 @@
+"""The forms of triggers that time brings: dates of people, schedules, broadcasts."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanWidget,
+)
+
+from automation.forms.triggers import ONLY_IF, segments
+from automation.forms.wait import DateInput, Suggesting, dated
+from campaigns.config_form import ConfigForm
+from campaigns.window_form import TimeInput
+from lib.weekdays import DAY_NAMES, WEEKDAYS
+from segments.forms import ConditionField
+
+WHEN = [("on", "on that day"), ("before", "before it"), ("after", "after it")]
+EVERY = [
+    ("day", "Every day"), ("weekdays", "Monday to Friday"), ("week", "Every week"), ("month", "Every month"),
+]  # fmt: skip
+WRONG_TIME = "Write a time of day such as 09:00."
+
+
+class TimeField(forms.CharField):
+    """A time of day, "09:00"."""
+
+    widget = TimeInput
+
+    def clean(self, value):
+        text = super().clean(value)[:5]
+        if not text and not self.required:
+            return ""
+        try:
+            hours, minutes = (int(part) for part in text.split(":"))
+        except ValueError:
+            raise forms.ValidationError(WRONG_TIME) from None
+        if not (0 <= hours < 24 and 0 <= minutes < 60):
+            raise forms.ValidationError(WRONG_TIME)
+        return f"{hours:02}:{minutes:02}"
+
+
+class DateForm(ConfigForm):
+    """Which date, how long before or after it, at what time."""
+
+    field = forms.CharField(
+        label="Which date",
+        widget=Suggesting(),
+        help_text="An attribute of the person, such as contact.birthday.",
+        error_messages={"required": "Choose the field that holds the date."},
+    )
+    when = forms.ChoiceField(label="When", choices=WHEN, initial="on", widget=UnfoldAdminSelectWidget())
+    days = forms.IntegerField(
+        label="How many days",
+        required=False,
+        min_value=0,
+        max_value=365,
+        widget=UnfoldAdminIntegerFieldWidget(attrs={"min": "0"}),
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"), "Write 0 to 365 days before or after the date."
+        ),
+    )
+    at = TimeField(label="Time of day", initial="09:00", help_text="In the time zone of each person, else the site’s.")
+    anniversary = forms.BooleanField(label="Every year, as of a birthday", required=False, widget=UnfoldBooleanWidget())
+    filter = ConditionField("contact", label=ONLY_IF, required=False, help_text="Looked at once, on that day.")
+
+    shown_for = {"when": {"days": ["before", "after"]}}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["field"].widget
+        field.options = [(key, label) for key, label in dated(None) if key.startswith("contact.")]
+
+    @classmethod
+    def initial_from(cls, config: dict[str, Any]) -> dict[str, Any]:
+        offset = config.get("offset")
+        offset = offset if isinstance(offset, int) and not isinstance(offset, bool) else 0
+        when = "before" if offset < 0 else "after" if offset else "on"
+        return {"at": "09:00", **config, "when": when, "days": abs(offset) or None}
+
+    def config(self) -> dict[str, Any]:
+        typed = self.cleaned_data
+        signs = {"before": -1, "after": 1}
+        offset = signs.get(typed["when"], 0) * (typed["days"] or 0)
+        kept = {"field": typed["field"], "offset": offset, "at": typed["at"], "anniversary": typed["anniversary"]}
+        return {**kept, "filter": typed["filter"]}
+
+
+def _segment(empty: str) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        label="Who",
+        required=False,
+        choices=lambda: [("", empty), *segments()],
+        coerce=int,
+        empty_value=None,
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={"invalid_choice": "This segment no longer exists; choose another one."},
+    )
+
+
+def _zone() -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        choices=lambda: [
+            ("", "The site’s"),
+            *((name, name.replace("_", " ")) for name in sorted(available_timezones())),
+        ],
+        widget=UnfoldAdminSelect2Widget(),
+        error_messages={"invalid_choice": "There is no such time zone; choose one of the list."},
+    )
+
+
+class ScheduleForm(ConfigForm):
+    """How often, when, and who."""
+
+    every = forms.ChoiceField(label="How often", choices=EVERY, initial="day", widget=UnfoldAdminSelectWidget())
+    days = forms.MultipleChoiceField(
+        label="On",
+        required=False,
+        choices=list(zip(WEEKDAYS, DAY_NAMES, strict=True)),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        error_messages={"invalid_choice": "Choose among Monday to Sunday."},
+    )
+    day = forms.IntegerField(
+        label="Day of the month",
+        required=False,
+        min_value=1,
+        max_value=31,
+        initial=1,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="The last day, where the month is shorter.",
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Write a day of the month: 1 to 31."),
+    )
+    at = TimeField(label="Time of day", initial="09:00")
+    zone = _zone()
+    segment = _segment("Everybody whom the filters let in")
+    filter = ConditionField("contact", label=ONLY_IF, required=False, help_text="Looked at in each run.")
+
+    shown_for = {"every": {"days": ["week"], "day": ["month"]}}
+
+    def clean(self):
+        super().clean()
+        if self.cleaned_data.get("every") == "week" and not self.cleaned_data.get("days") and "days" not in self.errors:
+            self.add_error("days", "Choose at least one day of the week.")
+        return self.cleaned_data
+
+    def config(self) -> dict[str, Any]:
+        typed, kept = self.cleaned_data, {"week": "days", "month": "day"}
+        config = {name: typed[name] for name in ("every", "at", "zone", "segment", "filter")}
+        if extra := kept.get(typed["every"]):
+            config[extra] = typed[extra] or 1
+        return {name: value for name, value in config.items() if value not in (None, "")}
+
+
+class BroadcastForm(ConfigForm):
+    """To whom, and when."""
+
+    segment = _segment("Everybody whom the filters let in")
+    filter = ConditionField("contact", label=ONLY_IF, required=False, help_text="Looked at when it goes out.")
+    when = forms.ChoiceField(
+        label="When",
+        choices=[("now", "as soon as it is activated"), ("at", "at a time")],
+        initial="now",
+        widget=UnfoldAdminSelectWidget(),
+    )
+    date = forms.CharField(label="Date", required=False, widget=DateInput())
+    time = TimeField(label="Time of day", required=False, initial="09:00")
+    zone = _zone()
+
+    shown_for = {"when": {"date": ["at"], "time": ["at"], "zone": ["at"]}}
+
+    @classmethod
+    def initial_from(cls, config: dict[str, Any]) -> dict[str, Any]:
+        given = config.get("at")
+        day, _, hour = given.partition("T") if isinstance(given, str) else ("", "", "")
+        return {**config, "when": "at" if day else "now", "date": day, "time": hour or "09:00"}
+
+    def clean(self):
+        super().clean()
+        typed = self.cleaned_data
+        if typed.get("when") == "at" and "time" not in self.errors:
+            try:
+                datetime.fromisoformat(f"{typed.get('date')}T{typed.get('time')}")
+            except ValueError:
+                self.add_error("date", "Write the date on which it goes out, such as 2026-12-24.")
+        return typed
+
+    def config(self) -> dict[str, Any]:
+        typed = self.cleaned_data
+        config = {"segment": typed["segment"], "filter": typed["filter"]}
+        if typed["when"] == "at":
+            config |= {"at": f"{typed['date']}T{typed['time']}", "zone": typed["zone"]}
+        return {name: value for name, value in config.items() if value not in (None, "")}

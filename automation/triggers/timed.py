@@ -1,0 +1,107 @@
+"""Schedule and broadcast: people come in because it is time, not because of what they did."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+import msgspec
+
+from automation.forms.timed_triggers import BroadcastForm, ScheduleForm
+from automation.scheduling import Broadcast, Schedule, in_words
+from automation.triggers.date import time_of_day
+from automation.triggers.segment import named, segment_of
+from campaigns.document import Trigger
+from campaigns.trigger_kinds import TriggerKind
+from segments.models import Segment
+
+
+class ScheduleTrigger(TriggerKind):
+    key, label, icon = "schedule", "On a schedule", "calendar_month"
+    help = "Lets people in again and again: every day, week or month, the members of a segment or everybody who fits."
+    form = ScheduleForm
+    by_event = False
+
+    def problems(self, trigger):
+        schedule = _read(trigger, Schedule)
+        if schedule is None:
+            return ["Choose how often people come in, on which days, and at what time."]
+        found = [*_about_people(trigger), *_about_zone(schedule.zone)]
+        if schedule.every == "week" and not schedule.days:
+            found.append("Choose at least one day of the week.")
+        if not 1 <= schedule.day <= 31:
+            found.append("Write a day of the month: 1 to 31.")
+        if time_of_day(schedule.at) is None:
+            found.append("Write a time of day such as 09:00.")
+        return found
+
+    def references(self, trigger):
+        return _segment_used(trigger)
+
+    def describe(self, trigger):
+        schedule = _read(trigger, Schedule)
+        return f"{in_words(schedule)}, {_whom(trigger)}" if schedule else "On a schedule"
+
+
+class BroadcastTrigger(TriggerKind):
+    key, label, icon = "broadcast", "A broadcast, by hand", "campaign"
+    help = "Lets a whole segment, or everybody, in once: when you activate it, or at a time that you choose."
+    form = BroadcastForm
+    by_event = False
+
+    def problems(self, trigger):
+        broadcast = _read(trigger, Broadcast)
+        if broadcast is None:
+            return ["Choose who gets it, and when."]
+        found = [*_about_people(trigger), *_about_zone(broadcast.zone)]
+        if broadcast.at and _local_time(broadcast.at) is None:
+            found.append("Write when it goes out: a date and a time of day.")
+        return found
+
+    def references(self, trigger):
+        return _segment_used(trigger)
+
+    def describe(self, trigger):
+        broadcast = _read(trigger, Broadcast)
+        at = _local_time(broadcast.at) if broadcast and broadcast.at else None
+        where = f" ({broadcast.zone[:64]})" if broadcast and broadcast.zone else ""
+        when = f"On {at:%-d %B %Y at %H:%M}{where}" if at else "When it is activated"
+        return f"{when}, once, {_whom(trigger)}"
+
+
+def _read(trigger: Trigger, type_: type) -> Any:
+    try:
+        return msgspec.convert(trigger.config, type_)
+    except msgspec.ValidationError:
+        return None
+
+
+def _about_people(trigger: Trigger) -> Iterator[str]:
+    if trigger.config.get("segment") is None:
+        return
+    number = segment_of(trigger)
+    if number is None or not Segment.objects.filter(pk=number).exists():
+        yield "This segment no longer exists; choose another one, or everybody."
+
+
+def _about_zone(name: str) -> Iterator[str]:
+    if name and name not in available_timezones():
+        yield "There is no such time zone; choose one such as Europe/Paris."
+
+
+def _local_time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if len(text) == 16 and found.tzinfo is None and 2000 <= found.year < 9000 else None
+
+
+def _segment_used(trigger: Trigger) -> list[tuple[str, str]]:
+    number = segment_of(trigger)
+    return [("segment", str(number))] if number else []
+
+
+def _whom(trigger: Trigger) -> str:
+    number = segment_of(trigger)
+    return f"everybody in {named(number)}" if number else "everybody whom the filters let in"

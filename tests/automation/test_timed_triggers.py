@@ -1,0 +1,251 @@
+"""Schedules and broadcasts: each run once, made up for after an outage, over a segment or everybody who fits."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection
+
+from automation import letting_in, timing
+from automation.models import Enrollment, Timer
+from automation.scheduling import Schedule, last_run, next_run
+from campaigns import lifecycle
+from campaigns.document import Reentry, Trigger
+from campaigns.linear import Row
+from campaigns.sequence_words import trigger_in_words
+from campaigns.trigger_kinds import TRIGGER_KINDS, from_settings, settings_of
+from ops import jobs
+from ops.models import Job
+from segments import defining
+from segments.models import Segment
+from tests import engine
+from tests.factories import NOW, CampaignFactory, ContactFactory, TemplateFactory, UserFactory, site
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+DAILY = {"every": "day", "at": "10:00", "zone": "Europe/Berlin"}
+PRO = {"field": "contact.plan", "op": "is", "value": "pro"}
+AGAIN = Reentry(mode="every_time")
+
+
+def at(year, month, day, hour=0, minute=0):
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)
+
+
+def campaign(kind, config, **more):
+    trigger = Trigger(kind=kind, config=config, filter=more.pop("filter", None))
+    made = CampaignFactory(triggers=[trigger], **more)
+    engine.run(NOW)
+    return made
+
+
+def readers(inbox):
+    return sorted(mail.recipient for mail in inbox.accepted)
+
+
+def pros():
+    made = defining.save(Segment(name="Pros", condition=PRO), UserFactory(), NOW)
+    engine.run(NOW)
+    return made
+
+
+BERLIN, LORD_HOWE = "Europe/Berlin", "Australia/Lord_Howe"
+RUNS = [  # (schedule, zone, after, next run)
+    ({"every": "day", "at": "09:00"}, BERLIN, at(2026, 3, 28, 8), at(2026, 3, 29, 7)),  # the clocks go forward
+    ({"every": "day", "at": "02:30"}, BERLIN, at(2026, 3, 28, 12), at(2026, 3, 29, 1)),  # left out: 03:00
+    ({"every": "day", "at": "02:30"}, BERLIN, at(2026, 10, 24, 12), at(2026, 10, 25, 0, 30)),  # twice: the first
+    ({"every": "day", "at": "02:30"}, BERLIN, at(2026, 10, 25, 0, 30), at(2026, 10, 26, 1, 30)),  # and not again
+    ({"every": "day", "at": "02:10"}, LORD_HOWE, at(2026, 10, 3, 12), at(2026, 10, 3, 15, 30)),
+    ({"every": "weekdays", "at": "09:00"}, "UTC", at(2026, 3, 6, 9), at(2026, 3, 9, 9)),
+    ({"every": "week", "days": ["mon", "thu"], "at": "09:00"}, "UTC", at(2026, 3, 2, 9), at(2026, 3, 5, 9)),
+    ({"every": "month", "day": 31, "at": "09:00"}, "UTC", at(2026, 1, 31, 9), at(2026, 2, 28, 9)),
+    ({"every": "month", "day": 1, "at": "09:00"}, "Asia/Kathmandu", at(2026, 3, 2), at(2026, 4, 1, 3, 15)),
+]
+
+
+@pytest.mark.parametrize("config, zone, after, expected", RUNS)
+def test_a_table_of_runs(config, zone, after, expected):
+    schedule = Schedule(**config)
+    assert next_run(schedule, after, ZoneInfo(zone)) == expected
+    assert last_run(schedule, expected, ZoneInfo(zone)) == expected
+    assert last_run(schedule, expected - timedelta(minutes=1), ZoneInfo(zone)) <= after
+
+
+def test_every_day_the_members_of_a_segment_come_in(inbox):
+    for name, plan in (("ann", "pro"), ("bob", "free")):
+        ContactFactory(email=f"{name}@example.com", attributes={"plan": plan})
+    campaign("schedule", {**DAILY, "segment": pros().pk}, reentry=AGAIN)
+    engine.run(at(2026, 3, 3, 8, 59))
+    assert readers(inbox) == []
+    for day in (3, 4):
+        engine.run(at(2026, 3, day, 9))
+    assert readers(inbox) == ["ann@example.com"] * 2
+    assert set(Job.objects.filter(kind=letting_in.KIND).values_list("result", flat=True)) == {"1 person entered."}
+
+
+def test_over_everybody_whom_the_filters_let_in_and_nothing_is_noted_about_the_rest(inbox):
+    from automation.models import Refusal
+
+    for plan, country in (("pro", "fr"), ("free", "fr"), ("pro", "de")):
+        ContactFactory(email=f"{plan}-{country}@example.com", attributes={"plan": plan, "country": country})
+    campaign("schedule", DAILY, filter=PRO, audience={"field": "contact.country", "op": "is", "value": "fr"})
+    engine.run(at(2026, 3, 3, 9))
+    assert readers(inbox) == ["pro-fr@example.com"] and not Refusal.objects.exists()
+    engine.run(at(2026, 3, 4, 9))
+    assert Refusal.objects.get().reason == "once" and len(inbox.accepted) == 1
+
+
+@pytest.mark.parametrize("down, entered", [(timedelta(hours=23), 1), (timedelta(days=4, hours=5), 1)])
+def test_runs_missed_in_an_outage_are_made_up_for_once(inbox, down, entered):
+    ContactFactory(email="ann@example.com")
+    campaign("schedule", DAILY, reentry=AGAIN)
+    engine.run(at(2026, 3, 3, 9) + down)
+    assert Enrollment.objects.count() == entered
+    assert Timer.objects.get().due_at > at(2026, 3, 3, 9) + down
+
+
+def test_a_run_older_than_a_day_is_not_made_up_for(inbox):
+    ContactFactory(email="ann@example.com")
+    campaign("schedule", {"every": "month", "day": 3, "at": "09:00"}, reentry=AGAIN)
+    engine.run(at(2026, 3, 4, 9, 1))
+    assert readers(inbox) == [] and Timer.objects.get().due_at == at(2026, 4, 3, 9)
+
+
+def test_what_a_pause_missed_is_not_made_up_for(inbox):
+    ContactFactory(email="ann@example.com")
+    made = lifecycle.pause(campaign("schedule", DAILY, reentry=AGAIN), None, NOW)
+    engine.run(at(2026, 3, 3, 9))
+    lifecycle.resume(made, None, at(2026, 3, 3, 12))
+    engine.run(at(2026, 3, 3, 12))
+    assert readers(inbox) == []
+    engine.run(at(2026, 3, 4, 9))
+    assert readers(inbox) == ["ann@example.com"]
+
+
+def test_another_time_zone_of_the_site_moves_the_next_run():
+    campaign("schedule", {"every": "day", "at": "10:00"})
+    site(timezone="Asia/Tokyo")
+    timing.follow_zone(NOW)
+    assert Timer.objects.get().due_at == at(2026, 3, 3, 1)
+
+
+def test_a_broadcast_reaches_each_member_once_when_it_is_activated(inbox):
+    for name, plan in (("ann", "pro"), ("bob", "free"), ("cid", "pro")):
+        ContactFactory(email=f"{name}@example.com", attributes={"plan": plan})
+    made = campaign("broadcast", {"segment": pros().pk}, reentry=AGAIN)
+    assert readers(inbox) == ["ann@example.com", "cid@example.com"]
+    draft = lifecycle.parse(made.draft)
+    draft.triggers[0].config = {}  # to everybody, after all
+    made = lifecycle.save_draft(made, draft, made.revision, None, NOW)
+    from campaigns.publishing import publish
+
+    publish(made, None, NOW)
+    engine.run(NOW)
+    assert readers(inbox) == ["ann@example.com", "bob@example.com", "cid@example.com"]
+
+
+def test_a_broadcast_goes_out_at_its_time(inbox):
+    ContactFactory(email="ann@example.com")
+    campaign("broadcast", {"at": "2026-03-05T09:00", "zone": "America/New_York"})
+    engine.run(at(2026, 3, 5, 13, 59))
+    assert readers(inbox) == []
+    engine.run(at(2026, 3, 5, 14))
+    engine.run(at(2026, 3, 6))
+    assert readers(inbox) == ["ann@example.com"]
+
+
+def test_it_can_be_cancelled_half_way_and_waits_while_the_campaign_is_paused(inbox, monkeypatch):
+    monkeypatch.setattr(letting_in, "AT_ONCE", 2)
+    people = ContactFactory.create_batch(5)
+    trigger = Trigger(kind="broadcast", config={"at": "2026-03-05T09:00"})
+    made = CampaignFactory(triggers=[trigger], rows=[Row(wait_amount=1, template=TemplateFactory().pk)])
+    now = at(2026, 3, 5, 9)
+    assert timing.work(now) and jobs._run_one(now)
+    job = Job.objects.get(kind=letting_in.KIND)
+    assert (job.done, job.total, Enrollment.objects.count()) == (2, 5, 2)
+    lifecycle.pause(made, None, now)
+    assert jobs._run_one(now) and not jobs._run_one(now) and Enrollment.objects.count() == 2
+    lifecycle.resume(made, None, now)
+    assert jobs._run_one(now + timedelta(minutes=1)) and Enrollment.objects.count() == 4
+    jobs.cancel(job.pk)
+    engine.run(now + timedelta(minutes=3))
+    job.refresh_from_db()
+    assert job.state == Job.State.CANCELLED and job.result == "4 people entered."
+    assert Enrollment.objects.count() == 4 and len(people) == 5
+
+
+def test_many_begin_spread_over_a_quarter_of_an_hour(monkeypatch):
+    monkeypatch.setattr(letting_in, "MANY", 10)
+    ContactFactory.create_batch(40)
+    made = CampaignFactory(triggers=[Trigger(kind="broadcast")])
+    timing.work(NOW)
+    jobs._run_one(NOW)
+    due = list(Enrollment.objects.filter(campaign=made).order_by("due_at").values_list("due_at", flat=True))
+    assert len(due) == 40 and len(set(due)) > 20
+    assert due[0] >= NOW and due[-1] < NOW + timedelta(minutes=15)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_run_it_once():
+    site()
+    ContactFactory.create_batch(3)
+    CampaignFactory(triggers=[Trigger(kind="schedule", config=DAILY)], reentry=AGAIN)
+    moment, gate = at(2026, 3, 3, 9), threading.Barrier(2)
+
+    def work():
+        gate.wait(10)
+        for _ in range(3):
+            timing.work(moment)
+            jobs.run_due(moment, 1)
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    jobs.run_due(moment, 2)
+    assert Job.objects.filter(kind=letting_in.KIND).count() == 1
+    assert Enrollment.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "kind, config, words",
+    [
+        ("schedule", {"every": "day", "at": "09:00"}, "Every day at 09:00, everybody whom the filters let in."),
+        ("schedule", {"every": "weekdays", "at": "09:00"},
+         "Every Monday to Friday at 09:00, everybody whom the filters let in."),
+        ("schedule", {"every": "week", "days": ["mon", "thu"], "at": "17:30", "zone": "Europe/Paris"},
+         "Every Monday and Thursday at 17:30 (Europe/Paris), everybody whom the filters let in."),
+        ("schedule", {"every": "month", "day": 31, "at": "09:00"},
+         "Every month on day 31 at 09:00, everybody whom the filters let in."),
+        ("broadcast", {}, "When it is activated, once, everybody whom the filters let in."),
+        ("broadcast", {"at": "2026-12-24T18:00", "zone": "Europe/Paris"},
+         "On 24 December 2026 at 18:00 (Europe/Paris), once, everybody whom the filters let in."),
+    ],
+)  # fmt: skip
+def test_they_read_as_sentences_and_their_forms_give_them_back(kind, config, words):
+    trigger = Trigger(kind=kind, config=config)
+    assert trigger_in_words(trigger) == words
+    of = TRIGGER_KINDS[kind]
+    assert of.form and of.problems(trigger) == []
+    shown = of.form.initial_from(settings_of(trigger))
+    form = of.form({name: value for name, value in shown.items() if value is not None})
+    assert form.is_valid(), form.errors
+    assert from_settings(kind, form.config()) == trigger
+
+
+@pytest.mark.parametrize(
+    "kind, config, said",
+    [
+        ("schedule", {"every": "week", "at": "09:00"}, "Choose at least one day of the week."),
+        ("schedule", {"every": "month", "day": 40, "at": "09:00"}, "Write a day of the month: 1 to 31."),
+        ("schedule", {"at": "25:00"}, "Write a time of day such as 09:00."),
+        ("schedule", {"zone": "Mars/Olympus"}, "There is no such time zone; choose one such as Europe/Paris."),
+        ("broadcast", {"segment": 99}, "This segment no longer exists; choose another one, or everybody."),
+        ("broadcast", {"at": "tomorrow"}, "Write when it goes out: a date and a time of day."),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(kind, config, said):
+    assert TRIGGER_KINDS[kind].problems(Trigger(kind=kind, config=config)) == [said]
