@@ -13,6 +13,7 @@ from campaigns.message_admin import link_to
 from campaigns.models import Campaign
 from campaigns.pages import found, page
 from campaigns.publishing import describe
+from campaigns.step_filters import StandsIn
 from contacts.admin import ids_found
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, moment
@@ -35,7 +36,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     list_display = ["who", "campaign", "state_badge", "goes_on", "entered", "left"]
     list_display_links = ["who"]
     list_select_related = ["contact__address", "campaign"]
-    list_filter = ["state", ("campaign", RelatedOnlyFieldListFilter)]
+    list_filter = ["state", ("campaign", RelatedOnlyFieldListFilter), StandsIn]
     search_fields = ["contact__name"]
     search_help_text = "Name, e-mail or id begins with…"
     counted_as = "entry", "entries"

@@ -59,7 +59,7 @@ def rows(document: Document) -> list[Row] | None:
     """The linear form of a document; None where it branches and only the canvas can show it."""
     found: list[Row] = []
     wait: StepDoc | None = None
-    for step, follower in zip(document.steps, [*document.steps[1:], None], strict=True):
+    for step, follower in zip(document.steps, [*document.steps[1:], None], strict=False):
         if step.next != {"done": follower.uid if follower else None}:
             return None
         if step.kind == "wait" and wait is None and not step.only_if and step.config.keys() == {"amount", "unit"}:

@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from campaigns.models import Message, MessageBody
 from campaigns.pages import found, page, sandboxed
+from campaigns.step_filters import CameOf, StepFilter
 from contacts.models import Address
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
@@ -34,7 +35,7 @@ class MessageAdmin(BigTableAdmin, ReadOnlyAdmin):
     list_display = ["recipient", "what", "origin", "state_badge", "result", "sent", "seen"]
     list_display_links = ["recipient"]
     list_select_related = ["address", "template", "campaign"]
-    list_filter = ["state", "outcome", ("campaign", RelatedOnlyFieldListFilter)]
+    list_filter = ["state", "outcome", ("campaign", RelatedOnlyFieldListFilter), StepFilter, CameOf]
     ordering = ["-id"]  # time-ordered, and the primary key
     search_fields = ["address__email"]
     search_help_text = "E-mail begins with…"

@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from campaigns import file_pages, numbers, preview_pages, ready_pages, sequence_pages, verb_pages
+from campaigns import canvas_pages, file_pages, numbers, preview_pages, ready_pages, sequence_pages, verb_pages
 from campaigns.models import Campaign
 from lib import clock
 from lib.admin import moment
@@ -104,6 +104,8 @@ class CampaignAdmin(ModelAdmin):
         def ready(route, view, name):
             view = self.admin_site.admin_view(partial(view, self))
             return path(f"ready/{route}", view, name=f"campaigns_campaign_{name}")
+        def canvas(view):
+            return self.admin_site.admin_view(partial(view, self))
 
         return [
             ready("", ready_pages.gallery_page, "ready"),
@@ -119,5 +121,11 @@ class CampaignAdmin(ModelAdmin):
             way("preview", preview_pages.preview_page, "preview"),
             way("preview/<int:template_id>/said", preview_pages.said, "said"),
             way("preview/<int:template_id>/test", preview_pages.test_page, "test"),
+            path("canvas/add/", canvas(canvas_pages.add_page), name="campaigns_campaign_canvas_add"),
+            path("canvas/draw/", canvas(canvas_pages.draw), name="campaigns_campaign_canvas_draw"),
+            path("canvas/panel/", canvas(canvas_pages.panel), name="campaigns_campaign_canvas_panel"),
+            way("canvas", canvas_pages.canvas_page, "canvas"),
+            way("canvas/save", canvas_pages.save, "canvas_save"),
+            way("canvas/numbers", canvas_pages.numbers, "canvas_numbers"),
             *super().get_urls(),
         ]

@@ -37,8 +37,8 @@ def add_page(model_admin, request):
 def change_page(model_admin, request, object_id):
     campaign = found(model_admin, request, object_id)
     document = readable(campaign)
-    rows = _as_cards(document)
-    if rows is None or not _may_edit(model_admin, request, campaign):
+    rows = as_cards(document)
+    if rows is None or not may_edit(model_admin, request, campaign):
         if request.method == "POST":
             raise PermissionDenied
         return _read_page(model_admin, request, campaign, document, rows)
@@ -48,7 +48,7 @@ def change_page(model_admin, request, object_id):
     return _form_page(model_admin, request, campaign, form, _cards(form, initial=initial_rows(rows)))
 
 
-def _as_cards(document: Document) -> list[Row] | None:
+def as_cards(document: Document) -> list[Row] | None:
     """The rows of the form; None where the form would lose a part of the document."""
     plain = len(document.triggers) <= 1 and all(trigger.kind == "event" for trigger in document.triggers)
     return linear.rows(document) if plain else None
@@ -177,12 +177,12 @@ def _conflict_page(model_admin, request, campaign: Campaign, mine: Document):
         status=409,
         campaign=campaign,
         typed=typed,
-        saved_by=_last_editor(campaign),
+        saved_by=last_editor(campaign),
         differences=differences(documents.parse(campaign.draft), mine),
     )
 
 
-def _last_editor(campaign: Campaign) -> str:
+def last_editor(campaign: Campaign) -> str:
     entry = (
         LogEntry.objects.filter(content_type__model="campaign", object_id=str(campaign.pk))
         .select_related("user")
@@ -195,12 +195,12 @@ def _last_editor(campaign: Campaign) -> str:
 def _copy_of(campaign: Campaign) -> tuple[Document, list[Row]]:
     """A copy to begin with: a new name, new steps, the same words."""
     document = readable(campaign)
-    rows = _as_cards(document)
+    rows = as_cards(document)
     document.name = f"{document.name[:110]} (copy)"
     for row in rows or []:
         row.uid = row.wait_uid = ""
     return document, rows or [Row()]
 
 
-def _may_edit(model_admin, request, campaign) -> bool:
+def may_edit(model_admin, request, campaign) -> bool:
     return model_admin.has_change_permission(request, campaign) and campaign.state != Campaign.State.ARCHIVED

@@ -83,6 +83,10 @@ OTHERS = {
     **{f"campaigns_campaign_{verb}": (PUBLISHER, PUBLISHER) for verb in ("archive", "drain", "reopen", "decline")},
     **dict.fromkeys(["campaigns_campaign_ask", "campaigns_campaign_withdraw"], (WRITERS, WRITERS)),
     **{f"campaigns_campaign_ready{page}": (WRITERS, WRITERS) for page in ("", "_one", "_mail")},
+    **dict.fromkeys(["campaigns_campaign_canvas", "campaigns_campaign_canvas_numbers"], (READERS, NONE)),
+    **dict.fromkeys(["campaigns_campaign_canvas_draw", "campaigns_campaign_canvas_panel"], (NONE, WRITERS)),
+    "campaigns_campaign_canvas_add": (WRITERS, NONE),  # what is posted must be a definition, here and below
+    "campaigns_campaign_canvas_save": (NONE, NONE),
     "campaigns_campaign_discard": (WRITERS, WRITERS),
     **dict.fromkeys(["campaigns_campaign_preview", "campaigns_campaign_said"], (READERS, READERS)),
     "campaigns_campaign_download": (READERS, NONE),

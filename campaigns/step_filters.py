@@ -1,0 +1,65 @@
+"""Lists narrowed down to one step of one campaign: where the numbers of the canvas lead."""
+
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Q
+
+from campaigns.canvas import words_of
+from campaigns.models import Campaign
+from campaigns.numbers import CLICKED, FAILED, OPENED, SENT
+from campaigns.pages import number
+from campaigns.sequence_words import readable
+
+
+class StepFilter(SimpleListFilter):
+    """One step of the campaign that is chosen, too; shown only while it narrows the list."""
+
+    title, parameter_name = "step", "step"
+
+    def lookups(self, request, model_admin):
+        uid = request.GET.get(self.parameter_name)
+        return [(uid, _words(request.GET.get("campaign__id__exact"), uid))] if uid else []
+
+    def queryset(self, request, queryset):
+        uid = self.value()
+        return queryset.filter(self.asked(uid)) if uid and "\x00" not in uid else queryset
+
+    def asked(self, uid: str) -> Q:
+        return Q(step_uid=uid)
+
+
+class StandsIn(StepFilter):
+    """People who stand in a step now."""
+
+    title = "stands in the step"
+
+    def asked(self, uid):
+        return Q(step_uid=uid, left_at__isnull=True)
+
+
+class CameOf(SimpleListFilter):
+    """What came of the mails of one step, counted as the canvas counts."""
+
+    title, parameter_name = "what came of it", "came"
+    CHOICES: dict[str, tuple[str, Any]] = {
+        "sent": ("Sent", SENT),
+        "opened": ("Opened by a person", OPENED & SENT),
+        "clicked": ("Clicked by a person", CLICKED & SENT),
+        "failed": ("Not sent, or came back", FAILED),
+    }
+
+    def lookups(self, request, model_admin):
+        if not request.GET.get(StepFilter.parameter_name):
+            return []
+        return [(key, label) for key, (label, _) in self.CHOICES.items()]
+
+    def queryset(self, request, queryset):
+        chosen = self.CHOICES.get(self.value() or "")
+        return queryset.filter(chosen[1]) if chosen else queryset
+
+
+def _words(campaign_id: str | None, uid: str) -> str:
+    campaign = Campaign.objects.filter(pk=number(campaign_id) or 0).first()
+    step = readable(campaign).step(uid) if campaign else None
+    return (step.name or words_of(step)) if step else "a step that is no longer there"

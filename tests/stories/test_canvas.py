@@ -1,0 +1,182 @@
+"""In a real browser: a campaign that branches is built on the canvas, by mouse and by keys, and somebody runs through."""
+
+import re
+
+import pytest
+
+from campaigns import lifecycle
+from campaigns.document import parse
+from campaigns.models import Campaign
+from lib import clock
+from tests.browsers import CHROMIUM
+from tests.campaigns.typing_in import person
+from tests.factories import TemplateFactory, site
+from tests.stories.test_browser import Desk, chromium  # noqa: F401  a fixture
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM, reason="No Chromium was found; install Debian's package chromium."),
+]
+
+
+class Canvas(Desk):
+    """A person at the canvas."""
+
+    def goto(self, path: str) -> None:
+        self.page.goto(path)
+        self.ready()
+
+    def ready(self) -> None:
+        self.page.locator(".cv-page[data-ready]").wait_for()
+
+    def titles(self) -> list[str]:
+        return self.page.locator(".cv-item .cv-title").all_inner_texts()
+
+    def add(self, place: str, kind: str) -> None:
+        self.page.get_by_role("button", name=place, exact=True).click()
+        self.page.get_by_role("combobox").fill(kind)
+        self.page.keyboard.press("Enter")
+        self.page.locator("[data-panel] form[data-what=step]").wait_for()
+
+    def done(self) -> None:
+        self.page.locator("[data-panel]").get_by_role("button", name="Done").click()
+
+    def settled(self, words: str) -> None:
+        self.page.locator("[data-said]", has_text=words).wait_for(state="attached")
+
+    def send(self, place: str, mail: str) -> None:
+        self.add(place, "Send e-mail")
+        self.page.get_by_label("Mail", exact=True).select_option(label=mail)
+        self.done()
+        self.page.locator(".cv-item", has_text=mail).wait_for()
+
+
+def test_a_campaign_is_drawn_by_mouse_changed_by_keys_and_run(live_server, chromium, shop, inbox):  # noqa: F811
+    for subject in ("Hello", "For regulars", "For the rest"):
+        TemplateFactory(name=subject, subject=subject)
+    paula = person("Publisher", first_name="Paula")
+    desk = Canvas(chromium, live_server.url, person("Marketer"), viewport={"width": 1400, "height": 900})
+    page = desk.page
+
+    # by mouse: event → wait → branch → two mails
+    desk.goto("/campaigns/campaign/canvas/add/")
+    panel = page.locator("[data-panel]")
+    panel.get_by_label("Name", exact=True).fill("Two ways")
+    panel.locator("[data-key='new:event']").click()
+    panel.get_by_label("When somebody").select_option("users.signed_up")
+    desk.done()
+    desk.settled("What lets people in was changed.")
+    panel.locator("form[data-what=entry]").wait_for()
+    assert panel.get_by_label("Name", exact=True).input_value() == "Two ways"
+    desk.done()
+    desk.add("Add a step after “the entry”", "Wait")
+    panel.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Undo").click()
+    desk.settled("Undone")
+    desk.send("Add a step after “the entry”", "Hello")
+    desk.add("Add a step after “Send “Hello””", "Branch")
+    panel.locator("[data-row]").nth(1).get_by_label("Remove this way").click()
+    panel.get_by_label("Name", exact=True).first.fill("Regulars")
+    panel.locator("[data-row]").first.get_by_role("button", name="Add a condition").click()
+    page.keyboard.type("contact.plan")
+    page.keyboard.press("Enter")
+    panel.get_by_label("Comparison").select_option("is")
+    panel.locator("[data-row]").first.locator(".dc-value").first.fill("pro")
+    desk.done()
+    desk.settled("was changed")
+    branch = page.locator(".cv-item", has_text="Regulars").first
+    branch.wait_for()
+    desk.picture("canvas-branch")
+    title = branch.locator(".cv-title").first.inner_text()
+    desk.send(f"Add a step after “{title}”, way “Regulars”", "For regulars")
+    rest = page.get_by_role("button", name=re.compile(r"^Add a step after .*, way “(?!Regulars)")).first
+    desk.send(rest.get_attribute("aria-label"), "For the rest")
+    assert sorted(desk.titles()[1:]) == sorted(["Send “Hello”", title, "Send “For regulars”", "Send “For the rest”"])
+    desk.click("Save")
+    page.wait_for_url(re.compile(r"/campaign/\d+/canvas/$"))
+    desk.ready()
+    campaign = Campaign.objects.get(name="Two ways")
+    assert [step["kind"] for step in campaign.draft["steps"]] == ["email", "branch", "email", "email"]
+
+    # by keys alone: a wait after the first mail, moved away and back by undo and redo
+    page.locator("[data-open-step='']").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("a")
+    page.keyboard.type("Wait")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    waits = page.get_by_role("option", name=re.compile("^Wait(?! for)"))
+    waits.first.wait_for()
+    while waits.first.get_attribute("aria-selected") != "true":
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    panel.locator("form[data-what=step]").wait_for()
+    assert page.evaluate("document.querySelector('[data-panel]').contains(document.activeElement)")
+    amount = panel.locator("input[name$=amount]").first
+    if amount.input_value() != "2":
+        amount.focus()
+        page.keyboard.press("Control+a")
+        page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    desk.settled("was changed")
+    assert desk.titles()[2].startswith("Wait 2 ")
+    page.wait_for_function("document.activeElement.matches('[data-open-step]')")
+    page.keyboard.press("Control+z")
+    desk.settled("Undone")
+    page.keyboard.press("Control+Shift+z")
+    desk.settled("Done again")
+    before = desk.titles()
+    page.keyboard.press("Control+s")
+    page.get_by_text("Saved as a draft").wait_for()
+    desk.goto(page.url)
+    assert desk.titles() == before
+    desk.picture("canvas-built")
+    assert desk.faults == []
+
+    lifecycle.activate(Campaign.objects.get(pk=campaign.pk), paula, clock.now())
+    shop.identify("ann", email="ann@example.com", plan="pro")
+    shop.track("ann", "users.signed_up")
+    shop.identify("ben", email="ben@example.com")
+    shop.track("ben", "users.signed_up")
+    page.locator("a.cv-waiting", has_text="2").wait_for()
+    shop.pass_time(days=2, minutes=1)
+    got = {user: [] for user in ("ann@example.com", "ben@example.com")}
+    for mail in inbox.accepted:
+        got[mail.recipient].append(mail.message["Subject"])
+    assert got == {"ann@example.com": ["Hello", "For regulars"], "ben@example.com": ["Hello", "For the rest"]}
+
+
+def test_a_step_is_dragged_to_another_way(live_server, chromium):  # noqa: F811
+    site()
+    one, two, three = (TemplateFactory(name=name) for name in ("One", "Two", "Three"))
+    campaign = drawn(
+        {"uid": "a", "kind": "email", "config": {"template": one.pk}, "next": {"done": "b"}},
+        {"uid": "b", "kind": "email", "config": {"template": two.pk}, "next": {"done": "c"}},
+        {"uid": "c", "kind": "email", "config": {"template": three.pk}, "next": {"done": None}},
+    )
+    desk = Canvas(chromium, live_server.url, person("Marketer"), viewport={"width": 1400, "height": 1000})
+    desk.goto(f"/campaigns/campaign/{campaign.pk}/canvas/")
+    card, plus = desk.page.locator("[data-card=a]"), desk.page.locator("[data-item=c] .cv-plus")
+    desk.page.mouse.move(*middle(card))
+    desk.page.mouse.down()
+    desk.page.mouse.move(*middle(card, 30))
+    desk.page.mouse.move(*middle(plus))
+    desk.page.mouse.up()
+    desk.settled("was moved: after “Send “Three””")
+    assert desk.titles()[1:] == ["Send “Two”", "Send “Three”", "Send “One”"]
+    assert desk.page.locator("[data-panel]").is_hidden()
+    desk.page.keyboard.press("Control+z")
+    desk.settled("Undone")
+    assert desk.titles()[1:] == ["Send “One”", "Send “Two”", "Send “Three”"]
+    assert desk.faults == []
+
+
+def middle(locator, aside: int = 0) -> tuple[float, float]:
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2 + aside, box["y"] + box["height"] / 2 + aside
+
+
+def drawn(*steps: dict, **more) -> Campaign:
+    document = {"name": "Drawn", "triggers": [{"event": "users.signed_up"}], "steps": list(steps), **more}
+    return lifecycle.create(parse(document), None, clock.now())
