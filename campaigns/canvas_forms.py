@@ -1,4 +1,4 @@
-"""What the side panel of the canvas asks beside the settings of a kind: of each step, of the whole, of exits and goals."""
+"""What the side panel of the canvas asks beside the settings of a kind: of steps, of the whole, of exits and goals."""
 
 from typing import Any
 

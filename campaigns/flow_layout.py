@@ -13,7 +13,7 @@ NARROW, CHANNEL = 0.62, 0.3  # columns: a lane without steps, a line that runs b
 
 @dataclass
 class Knee:
-    """A way changes its lane to column `x`, in the gap above `row`: when it sets out (fan), or later (merge)."""
+    """A way changes its lane to column `x`, in the gap above `row`: when it sets out (fan), or later (merge, back)."""
 
     x: float
     row: int
@@ -158,7 +158,7 @@ class _Builder:
         for drawn in [drawn for drawn in block.open if drawn.what == "back" and drawn.way.target == node]:
             channel = block.width + CHANNEL / 2
             down = block.places[drawn.way.source][1] + 1
-            drawn.knees += [Knee(channel, down, "merge"), Knee(block.entry, 0, "merge")]
+            drawn.knees += [Knee(channel, down, "back"), Knee(block.entry, 0, "back")]
             block.width += CHANNEL
             block.open.remove(drawn)
         return block

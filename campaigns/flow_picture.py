@@ -6,7 +6,7 @@ from typing import Any
 from campaigns.flow import ENTRY, Flow
 from campaigns.flow_layout import Drawn, arrange
 
-COLUMN, CARD_WIDTH, CARD_HEIGHT, END_HEIGHT, MARGIN = 272, 240, 108, 30, 24
+COLUMN, CARD_WIDTH, CARD_HEIGHT, END_HEIGHT, MARGIN = 272, 240, 98, 30, 24
 FAN, PLUS, WORDS, JOIN = 14, 26, 24, 34  # heights inside a gap
 
 
@@ -26,6 +26,11 @@ class Gap:
     @property
     def merge(self) -> int:
         return self.plus + 22
+
+    @property
+    def back(self) -> int:
+        """Ways back run above those that merge, so that both can be followed."""
+        return self.merge - 7
 
     @property
     def join(self) -> int:
@@ -92,7 +97,7 @@ class Picture:
         points = [[self._x(column), self.tops[row] + CARD_HEIGHT]]
         for knee in drawn.knees:
             gap, x = self.gaps[knee.row], self._x(knee.x)
-            y = gap.top + FAN if knee.level == "fan" else gap.merge
+            y = {"fan": gap.top + FAN, "merge": gap.merge, "back": gap.back}[knee.level]
             points += [[points[-1][0], y], [x, y]]
         points.append([points[-1][0], self._end(drawn)])
         start = self.gaps[drawn.knees[0].row]

@@ -13,7 +13,6 @@ from campaigns.linear import Row
 from campaigns.models import Campaign
 from campaigns.numbers import Numbers
 from campaigns.pages import found, number, page, tell
-from campaigns.publishing import describe
 from campaigns.sequence_form import SequenceForm, show_problems
 from campaigns.sequence_words import differences, head_in_words, readable, steps_in_words
 from campaigns.step_cards import StepFormSet, initial_rows
@@ -41,6 +40,8 @@ def change_page(model_admin, request, object_id):
     if rows is None or not may_edit(model_admin, request, campaign):
         if request.method == "POST":
             raise PermissionDenied
+        if rows is None:
+            return redirect("admin:campaigns_campaign_canvas", campaign.pk)
         return _read_page(model_admin, request, campaign, document, rows)
     if request.method == "POST":
         return _save(model_admin, request, campaign)
@@ -138,7 +139,7 @@ def _gone(cards, counted: dict[str, Numbers]) -> list[Numbers]:
     return [found for uid, found in counted.items() if uid and uid not in shown and (found.sent or found.waiting)]
 
 
-def _read_page(model_admin, request, campaign, document, rows):
+def _read_page(model_admin, request, campaign, document, rows: list[Row]):
     counted = numbers.by_step(campaign)
     return page(
         model_admin,
@@ -148,18 +149,14 @@ def _read_page(model_admin, request, campaign, document, rows):
         campaign,
         campaign=campaign,
         head=head_in_words(document),
-        branches=rows is None,
         steps=_read_steps(document, rows, counted),
         buttons=buttons(request, campaign),
         may_change=model_admin.has_change_permission(request, campaign),
     )
 
 
-def _read_steps(document: Document, rows: list[Row] | None, counted: dict[str, Numbers]) -> list[tuple[str, Numbers]]:
-    """Each step in words with what came of it; a list of steps is read as the form shows it, wait and mail as one."""
-    if rows is None:
-        steps = document.steps
-        return [(describe(step), _added(counted.get(step.uid), None, step.kind == "email")) for step in steps]
+def _read_steps(document: Document, rows: list[Row], counted: dict[str, Numbers]) -> list[tuple[str, Numbers]]:
+    """Each step in words with what came of it, as the form shows it: wait and mail as one."""
     numbered = [_added(counted.get(row.uid), counted.get(row.wait_uid or "-"), row.action == "email") for row in rows]
     return list(zip(steps_in_words(document), numbered, strict=True))
 

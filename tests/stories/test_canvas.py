@@ -1,4 +1,4 @@
-"""In a real browser: a campaign that branches is built on the canvas, by mouse and by keys, and somebody runs through."""
+"""In a real browser: a campaign that branches is built on the canvas, by mouse and by keys, and people run through."""
 
 import re
 
@@ -49,7 +49,7 @@ class Canvas(Desk):
         self.add(place, "Send e-mail")
         self.page.get_by_label("Mail", exact=True).select_option(label=mail)
         self.done()
-        self.page.locator(".cv-item", has_text=mail).wait_for()
+        self.page.locator(".cv-card", has_text=mail).first.wait_for()
 
 
 def test_a_campaign_is_drawn_by_mouse_changed_by_keys_and_run(live_server, chromium, shop, inbox):  # noqa: F811
@@ -85,10 +85,9 @@ def test_a_campaign_is_drawn_by_mouse_changed_by_keys_and_run(live_server, chrom
     panel.locator("[data-row]").first.locator(".dc-value").first.fill("pro")
     desk.done()
     desk.settled("was changed")
-    branch = page.locator(".cv-item", has_text="Regulars").first
-    branch.wait_for()
+    page.locator(".cv-words", has_text="Regulars").wait_for()
     desk.picture("canvas-branch")
-    title = branch.locator(".cv-title").first.inner_text()
+    title = page.locator(".cv-card", has_text="Branch").locator(".cv-title").inner_text()
     desk.send(f"Add a step after “{title}”, way “Regulars”", "For regulars")
     rest = page.get_by_role("button", name=re.compile(r"^Add a step after .*, way “(?!Regulars)")).first
     desk.send(rest.get_attribute("aria-label"), "For the rest")
@@ -128,7 +127,7 @@ def test_a_campaign_is_drawn_by_mouse_changed_by_keys_and_run(live_server, chrom
     desk.settled("Done again")
     before = desk.titles()
     page.keyboard.press("Control+s")
-    page.get_by_text("Saved as a draft").wait_for()
+    desk.settled("Saved as a draft")
     desk.goto(page.url)
     assert desk.titles() == before
     desk.picture("canvas-built")

@@ -115,6 +115,7 @@ document.addEventListener("keydown", (event) => {
 new ResizeObserver(() => view.size()).observe(stage);
 redraw();
 keys.mark("");
+view.begin();
 draggable(store, stage, deeds, view);
 follow(store, plane);
 if (store.new) panel.open("entry", "", { fresh: true });

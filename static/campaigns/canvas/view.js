@@ -1,5 +1,6 @@
 // How large the flow is shown, and moving about in it.
 const LEAST = 0.3;
+const READABLE = 0.45;
 const MOST = 1.5;
 
 export class View {
@@ -36,11 +37,21 @@ export class View {
     this.output.textContent = `${Math.round(scale * 100)} %`;
   }
 
+  // All of it; of a long one, which could not be read any more, its whole width.
   fit() {
     const [width, height] = [parseFloat(this.plane.style.width), parseFloat(this.plane.style.height)];
-    this.scale = Math.max(LEAST, Math.min(1, (this.stage.clientWidth - 8) / width, (this.stage.clientHeight - 8) / height));
+    const [across, down] = [(this.stage.clientWidth - 8) / width, (this.stage.clientHeight - 8) / height];
+    this.scale = Math.max(LEAST, Math.min(1, across, down < READABLE ? Math.max(down, READABLE) : down));
     this.size();
-    this.stage.scrollTo(0, 0);
+    this.begin();
+  }
+
+  // The beginning of the flow, in the middle.
+  begin() {
+    const entry = this.plane.querySelector("[data-card='']");
+    const middle = entry.getBoundingClientRect();
+    const stage = this.stage.getBoundingClientRect();
+    this.stage.scrollTo(this.stage.scrollLeft + middle.left + middle.width / 2 - stage.left - stage.width / 2, 0);
   }
 
   show(element) {
