@@ -10,6 +10,7 @@ from campaigns.checking import Problem
 from campaigns.document import Document, StepDoc
 from campaigns.flow import ENTRY, Flow, Way
 from campaigns.flow_picture import Picture
+from campaigns.never import contradiction, covered
 from campaigns.sequence_words import in_words, trigger_in_words
 from campaigns.step_kinds import STEP_KINDS, StepKind
 from campaigns.watches import in_words as watch_in_words
@@ -51,7 +52,7 @@ def entry(document: Document, found: list[Problem]) -> dict[str, Any]:
 
 def _step(flow: Flow, step: StepDoc, wrong: list[str]) -> dict[str, Any]:
     kind = STEP_KINDS.get(step.kind)
-    notes = []
+    notes = _never(step, kind)
     if step.uid in flow.unreached():
         wrong = [*wrong, UNREACHED]
     if kind and kind.ends and not step.only_if and any(way.target for way in flow.ways[step.uid]):
@@ -70,6 +71,23 @@ def _step(flow: Flow, step: StepDoc, wrong: list[str]) -> dict[str, Any]:
         "notes": notes,
         "arms": [_arm(flow, way) for way in flow.ways[step.uid]],
     }
+
+
+def _never(step: StepDoc, kind: StepKind | None) -> list[str]:
+    """Conditions that nobody can match, and ways that ask what an earlier one asked."""
+    found = (
+        ["Nobody can match its “only if”: two parts of it exclude each other."] if contradiction(step.only_if) else []
+    )
+    try:
+        asked = list(zip(kind.arms(step.config), kind.trees(step.config), strict=False)) if kind else []
+    except Exception:  # a draft may hold anything; what is wrong with it `problems` say
+        return found
+    found += [f"The way “{arm.label}” can never match: two parts of it exclude each other." for arm, tree in asked
+              if contradiction(tree)]  # fmt: skip
+    return found + [
+        f"The way “{asked[place][0].label}” can never match: one above it asks the same."
+        for place in covered([tree for _, tree in asked])
+    ]
 
 
 def _arm(flow: Flow, way: Way) -> dict[str, Any]:

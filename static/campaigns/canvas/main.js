@@ -70,7 +70,10 @@ function refuse(sentence) {
 }
 
 store.addEventListener("drawn", ({ detail }) => redraw(detail ?? {}));
-store.addEventListener("selected", mark);
+store.addEventListener("selected", () => {
+  mark();
+  if (store.selected) requestAnimationFrame(() => view.show(keys.card(store.selected)?.closest("[data-card]")));
+});
 store.addEventListener("focus", ({ detail }) => keys.focus(detail));
 store.addEventListener("remove", ({ detail }) => deeds.remove(detail));
 store.addEventListener("refused", ({ detail }) => refuse(detail));
