@@ -3,13 +3,14 @@
 import re
 
 import pytest
+from django.urls import reverse
 
 from campaigns import lifecycle
 from campaigns.document import parse
 from campaigns.models import Campaign
 from lib import clock
 from tests.browsers import CHROMIUM
-from tests.campaigns.typing_in import person
+from tests.campaigns.typing_in import browser, person
 from tests.factories import TemplateFactory, site
 from tests.stories.test_browser import Desk, chromium  # noqa: F401  a fixture
 
@@ -55,7 +56,6 @@ class Canvas(Desk):
 def test_a_campaign_is_drawn_by_mouse_changed_by_keys_and_run(live_server, chromium, shop, inbox):  # noqa: F811
     for subject in ("Hello", "For regulars", "For the rest"):
         TemplateFactory(name=subject, subject=subject)
-    paula = person("Publisher", first_name="Paula")
     desk = Canvas(chromium, live_server.url, person("Marketer"), viewport={"width": 1400, "height": 900})
     page = desk.page
 
@@ -133,7 +133,8 @@ def test_a_campaign_is_drawn_by_mouse_changed_by_keys_and_run(live_server, chrom
     desk.picture("canvas-built")
     assert desk.faults == []
 
-    lifecycle.activate(Campaign.objects.get(pk=campaign.pk), paula, clock.now())
+    activate = reverse("admin:campaigns_campaign_activate", args=[campaign.pk])
+    assert browser("Publisher").post(activate).status_code == 302
     shop.identify("ann", email="ann@example.com", plan="pro")
     shop.track("ann", "users.signed_up")
     shop.identify("ben", email="ben@example.com")

@@ -131,13 +131,8 @@ export class Panel {
     told.querySelector("[data-told-example]").textContent = answer.example ? ` ${answer.example}` : "";
   }
 
-  // Fields that belong to a choice (data-shown-for="name=value,value"), and links that follow one (data-follows).
+  // Links that follow a choice (data-follows).
   tidy() {
-    for (const field of this.box.querySelectorAll("[data-shown-for]")) {
-      const [name, values] = field.dataset.shownFor.split("=");
-      const chosen = new FormData(this.form).get(name) ?? "";
-      (field.closest(".cp-field") ?? field).hidden = !values.split(",").includes(chosen);
-    }
     for (const link of this.box.querySelectorAll("a[data-follows]")) {
       const chosen = this.form.elements[link.dataset.follows]?.value;
       link.hidden = !chosen;
