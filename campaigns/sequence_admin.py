@@ -104,6 +104,7 @@ class CampaignAdmin(ModelAdmin):
         def ready(route, view, name):
             view = self.admin_site.admin_view(partial(view, self))
             return path(f"ready/{route}", view, name=f"campaigns_campaign_{name}")
+
         def canvas(view):
             return self.admin_site.admin_view(partial(view, self))
 
