@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.urls import path, reverse
 from unfold.decorators import display
 
-from automation import engine
+from automation import engine, webhook_admin
 from automation.models import Enrollment
 from campaigns.document import NotADocument, parse
 from campaigns.message_admin import link_to
@@ -74,7 +74,8 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         enrollment = found(self, request, object_id)
-        visits = enrollment.visits.select_related("message").order_by("-id")[:LONGEST_PATH]
+        visits = list(enrollment.visits.select_related("message").order_by("-id")[:LONGEST_PATH])
+        webhook_admin.attach(visits, enrollment)
         return page(
             self,
             request,
@@ -82,7 +83,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
             str(enrollment),
             enrollment,
             enrollment=enrollment,
-            visits=list(visits)[::-1],
+            visits=visits[::-1],
             coming=steps_to_come(enrollment),
             now=clock.now(),
             contact_link=link_to(enrollment.contact),

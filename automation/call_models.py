@@ -146,3 +146,7 @@ class Attempt(models.Model):
 
     def __str__(self):
         return self.outcome
+
+    @property
+    def seconds(self) -> str:
+        return f"{self.milliseconds / 1000:.1f} s" if self.milliseconds else "–"

@@ -9,15 +9,20 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, JSONField, Value
 
 from automation.models import Enrollment, Visit
 from automation.webhooks import queueing
 from campaigns.document import Document
 from campaigns.models import Campaign, Message
 from events.models import Event
+from segments.sql import Json
 
 log = structlog.get_logger(__name__)
+
+# The trigger's new data take the place of its old; what webhooks have answered stays.
+KEEP_ANSWERS = """{new} || CASE WHEN {old} -> 'webhook' IS NULL THEN '{}'::jsonb
+    ELSE jsonb_build_object('webhook', {old} -> 'webhook') END"""
 SPREAD_PARTS = 997
 
 INSERT = """
@@ -115,7 +120,10 @@ def _row(entry: Entry, now: datetime, spread: timedelta) -> dict:
 def refresh(enrollment: Enrollment, start: Start) -> None:
     """The trigger happened again while inside: take its data."""
     Enrollment.objects.filter(pk=enrollment.pk).update(
-        data=dict(start.properties), event_id=start.id, event_at=start.occurred_at, hops=start.hops
+        data=Json(KEEP_ANSWERS, new=Value(dict(start.properties), JSONField()), old=F("data")),
+        event_id=start.id,
+        event_at=start.occurred_at,
+        hops=start.hops,
     )
 
 

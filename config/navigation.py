@@ -99,6 +99,7 @@ UNFOLD = {
                         "automation_enrollment_changelist",
                         "automation.view_enrollment",
                     ),
+                    page("Webhook calls", "webhook", "automation_call_changelist", "automation.view_call"),
                 ],
             },
             {
@@ -134,6 +135,7 @@ UNFOLD = {
                     page("Site", "settings", "ops_sitesettings_changelist", "ops.view_sitesettings"),
                     page("Sources", "input", "ops_source_changelist", "ops.view_source"),
                     page("API keys", "key", "ops_apikey_changelist", "ops.view_apikey"),
+                    page("Webhook receivers", "dns", "automation_receiver_changelist", "automation.view_receiver"),
                     page("Team", "badge", "ops_user_changelist", "ops.view_user"),
                     page("Roles", "shield_person", "auth_group_changelist", "auth.view_group"),
                     page("Operations", "monitoring", "operations", "ops.view_heartbeat"),

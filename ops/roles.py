@@ -10,6 +10,7 @@ _audience = [
     "contacts.suppression",
 ]
 _history = ["campaigns.message", "campaigns.messagebody", "automation.enrollment", "automation.visit"]
+_history += ["automation.call", "automation.attempt", "automation.receiver"]
 _events = ["events.event", "events.eventtyperow"]
 _drafts = ["campaigns.campaign", "campaigns.emailtemplate"]
 _segments = ["segments.segment", "segments.computedattribute"]
@@ -39,6 +40,8 @@ _engineer = (
     | _allow(VIEW, ["events.event", "events.rejectedevent", "ops.sitesettings", "ops.heartbeat"])
     | _allow(VIEW, ["django_q.schedule", "django_q.ormq", "django_q.failure", "admin.logentry"])
     | {"events.delete_rejectedevent"}
+    | _allow(("view", "change"), ["automation.receiver"])
+    | _allow(VIEW, ["automation.call", "automation.attempt"])
 )
 
 # A role's permissions by name; "view_*" means view everything of our own apps but the keys to the house.
@@ -47,7 +50,7 @@ ROLES: dict[str, set[str]] = {
     # A topic says to whom may be written at all, so it is the publisher's; so are files of personal data.
     "Publisher": _marketer
     | {"campaigns.publish_campaign", "contacts.add_topic", "contacts.change_topic", "segments.export_segment"}
-    | {"scoring.publish_scoremodel", "scoring.delete_scoremodel"}
+    | {"scoring.publish_scoremodel", "scoring.delete_scoremodel", "automation.change_receiver"}
     | _allow((*WORK, "delete"), ["campaigns.frequencycap"]),
     "Analyst": {"view_*"},
     "Engineer": _engineer,

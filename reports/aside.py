@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from automation import releasing as enrollments
-from automation.models import Enrollment
+from automation.models import Call, Enrollment
+from automation.webhooks import deciding as calls
 from campaigns import releasing as messages
 from campaigns.models import Message
 from contacts import releasing as merges
@@ -109,6 +110,11 @@ def _enrollment(row: Enrollment) -> Line:
     return Line(str(row.pk), title, row.explanation, row.entered_at, "", page, may)
 
 
+def _call(call: Call) -> Line:
+    title, page = f"{call} in {call.campaign}", "admin:automation_call_change"
+    return Line(str(call.pk), title, call.reason, call.created_at, call.webhook_id, page, "automation.view_call")
+
+
 def _change(change: Change) -> Line:
     what = {"event": "An event", "merged": "A merge", "company": "A company", "consent": "A word on consent"}
     title = f"{what.get(change.kind, change.kind.capitalize())} of contact {change.contact_id}"
@@ -173,6 +179,16 @@ _kinds = [
                  "let go on"),
             Deed("discard", "Take out", enrollments.discard,
                  "They leave the sequence and get no more of its mails.", "taken out", danger=True),
+        ],
+    ),
+    Kind(
+        "calls", "Parked webhook calls", "parked call", "parked calls",
+        "A worker ended three times while it made the call, so it is not tried again by itself.",
+        _rows(Call, calls.PARKED, "campaign", "receiver"), _call,
+        [
+            Deed("release", "Release", calls.release, "It is made again now, under the same id.", "released"),
+            Deed("discard", "Discard", calls.discard,
+                 "It is never made; whoever waits for it goes on by “failed”.", "discarded", danger=True),
         ],
     ),
     Kind(

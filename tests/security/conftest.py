@@ -11,7 +11,8 @@ from django.test import Client
 from django_q.models import Failure, OrmQ, Schedule, Success
 from msgspec.structs import replace
 
-from automation.models import Enrollment
+from automation.models import Call, Enrollment
+from automation.webhooks import receivers
 from campaigns.models import CaughtMail, FrequencyCap
 from contacts import importing
 from contacts.models import Company, Tag
@@ -90,6 +91,10 @@ def rows(source, tell):
         campaign=campaign, version=campaign.live, contact=contact, entry_key="x", step_uid="first", due_at=now,
         entered_at=now,
     )  # fmt: skip
+    call = Call.objects.create(
+        enrollment=enrollment, campaign=campaign, step_uid="hook", config={"method": "POST"}, answer_name="trial",
+        receiver=receivers.receiver("https://api.example.com", now), due_at=now,
+    )  # fmt: skip
     lead = _score_model(now)
     audit.note(campaign.live.published_by, campaign, "Looked.")
     task = {"func": "ops.tasks.sweep", "started": now, "stopped": now}
@@ -118,6 +123,8 @@ def rows(source, tell):
         "campaigns_message": message,
         "campaigns_caughtmail": CaughtMail.objects.create(sender="a@x.y", recipient="b@x.y", raw=RAW, caught_at=now),
         "automation_enrollment": enrollment,
+        "automation_call": call,
+        "automation_receiver": call.receiver,
         "ops_sitesettings": SiteSettings.get(),
         "ops_source": source,
         "ops_apikey": ApiKey.objects.create_key("server", source)[0],

@@ -34,6 +34,8 @@ PAGES = {
     "campaigns_message": (READERS, NONE, READERS, NONE),  # as that of contacts, and the next two
     "campaigns_caughtmail": (READERS, NONE, READERS, NONE),
     "automation_enrollment": (READERS, NONE, READERS, NONE),
+    "automation_call": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
+    "automation_receiver": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
     "ops_sitesettings": (ENGINEER, NONE, NONE, NONE),
     "ops_source": (ENGINEER, ENGINEER, ENGINEER, NONE),
     "ops_apikey": (ENGINEER, ENGINEER, ENGINEER, NONE),
@@ -97,6 +99,8 @@ OTHERS = {
     **dict.fromkeys(["campaigns_caughtmail_said", "campaigns_caughtmail_raw"], (READERS, READERS)),
     "campaigns_caughtmail_delete_all": (WRITERS, WRITERS),
     "automation_enrollment_release": (PUBLISHER, PUBLISHER),
+    "automation_call_again": (PUBLISHER, PUBLISHER),
+    "automation_receiver_renew": (PUBLISHER | ENGINEER, PUBLISHER | ENGINEER),
     "ops_apikey_revoke": (ENGINEER, ENGINEER),
     "ops_job_cancel": (ENGINEER, ENGINEER),
     "ops_sitesettings_go_on": (NONE, NONE),
