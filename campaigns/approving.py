@@ -16,7 +16,12 @@ class NotAsked(Exception):
 
 def waiting(campaign: Campaign) -> Approval | None:
     """The request that waits for an answer."""
-    return Approval.objects.filter(campaign=campaign, state=State.OPEN).select_related("asked_by").first()
+    return campaign.asked
+
+
+def all_waiting():
+    """Every request that waits, the longest first."""
+    return Approval.objects.filter(state=State.OPEN).select_related("asked_by", "campaign").order_by("asked_at")
 
 
 def ask(campaign: Campaign, user, now: datetime, note: str = "") -> Approval:

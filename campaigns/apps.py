@@ -14,6 +14,7 @@ class CampaignsConfig(AppConfig):
             announcing,
             catcher,
             claiming,
+            lifecycle,
             merging,
             panels,
             saved_conditions,
@@ -40,6 +41,7 @@ class CampaignsConfig(AppConfig):
         work.register(work.Queue("settled", "Settled mail", announcing.is_due, announcing.announce))
         work.register(work.Queue("leases", "Mail of dead workers", claiming.has_lost, claiming.take_back))
         work.SWEEPS.register("caught mail", catcher.forget_old)
+        work.SWEEPS.register("drained campaigns", lifecycle.end_drained)
         post_migrate.connect(install_starters, sender=self)
 
 

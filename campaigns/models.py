@@ -92,6 +92,17 @@ class Campaign(models.Model):
     def __str__(self):
         return self.name
 
+    @property
+    def asked(self) -> "Approval | None":
+        """The request to publish that waits for an answer."""
+        return self.approvals.filter(state=Approval.State.OPEN).select_related("asked_by").first()
+
+    @property
+    def declined(self) -> "Approval | None":
+        """Why the draft, as it still is, was not published."""
+        newest = self.approvals.filter(revision=self.revision).select_related("answered_by").first()
+        return newest if newest and newest.state == Approval.State.DECLINED else None
+
 
 class Version(models.Model):
     """A published definition. Never changed: people inside follow one, and history points to it."""

@@ -9,8 +9,19 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from campaigns import canvas_pages, file_pages, numbers, preview_pages, ready_pages, sequence_pages, verb_pages
+from campaigns import (
+    approving,
+    canvas_pages,
+    file_pages,
+    numbers,
+    preview_pages,
+    ready_pages,
+    sequence_pages,
+    verb_pages,
+    version_pages,
+)
 from campaigns.models import Campaign
+from campaigns.verbs import PUBLISH
 from lib import clock
 from lib.admin import moment
 
@@ -88,7 +99,8 @@ class CampaignAdmin(ModelAdmin):
         return f"{campaign.numbers.clicked:,}"
 
     def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(request, {"title": "Sequences", **(extra_context or {})})
+        asked = approving.all_waiting()[:20] if request.user.has_perm(PUBLISH) else ()
+        return super().changelist_view(request, {"title": "Sequences", "asked": asked, **(extra_context or {})})
 
     def add_view(self, request, form_url="", extra_context=None):
         return sequence_pages.add_page(self, request)
@@ -128,5 +140,7 @@ class CampaignAdmin(ModelAdmin):
             way("canvas", canvas_pages.canvas_page, "canvas"),
             way("canvas/save", canvas_pages.save, "canvas_save"),
             way("canvas/numbers", canvas_pages.numbers, "canvas_numbers"),
+            way("versions", version_pages.versions_page, "versions"),
+            way("versions/<int:version>/restore", version_pages.restore_page, "restore"),
             *super().get_urls(),
         ]

@@ -14,7 +14,7 @@ from campaigns.pages import found, page, tell
 from campaigns.publishing import Refused
 from campaigns.sequence_words import head_in_words, readable, steps_in_words
 from campaigns.verb_forms import DeclineForm
-from campaigns.verbs import VERBS, Verb, buttons, who_can
+from campaigns.verbs import VERBS, Verb, buttons, offered, who_can
 from lib import clock
 
 __all__ = ["VERBS", "buttons", "verb_page"]
@@ -112,5 +112,12 @@ def _not_yours(model_admin, request, campaign: Campaign, verb: Verb):
         status=403,
         verb=verb.label,
         who_can=who_can(verb.permission),
+        ask_url=_ask_url(request, campaign, verb),
         back=reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
     )
+
+
+def _ask_url(request, campaign: Campaign, verb: Verb) -> str:
+    """Where to ask for it; empty where that makes no sense, or was done."""
+    may = request.user.has_perm(VERBS["ask"].permission) and offered(VERBS["ask"], campaign, request.user)
+    return reverse("admin:campaigns_campaign_ask", args=[campaign.pk]) if may and verb.reads_draft else ""

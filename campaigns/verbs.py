@@ -209,11 +209,12 @@ def buttons(request, campaign: Campaign | None) -> list[dict]:
             "allowed": request.user.has_perm(verb.permission),
         }
         for name, verb in VERBS.items()
-        if _offered(verb, campaign, request.user)
+        if offered(verb, campaign, request.user)
     ]
 
 
-def _offered(verb: Verb, campaign: Campaign, user) -> bool:
+def offered(verb: Verb, campaign: Campaign, user) -> bool:
+    """Whether it makes sense now, for this person."""
     if campaign.state not in verb.states or (verb.fits and not verb.fits(campaign, user)):
         return False
     return not verb.of_changes or lifecycle.has_unpublished_changes(campaign)

@@ -35,6 +35,7 @@ def address(name: str, rows: dict[str, Any]) -> str:
         "app_label": "contacts",
         "content_type_id": 1,
         "id": rows["ops_user"].pk,
+        "version": 1,
         "kind": "messages",
         "deed": "release",
         "row": rows["campaigns_message"].pk,

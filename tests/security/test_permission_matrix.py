@@ -83,6 +83,8 @@ OTHERS = {
     **dict.fromkeys(["campaigns_campaign_activate", "campaigns_campaign_publish"], (PUBLISHER, PUBLISHER)),
     **dict.fromkeys(["campaigns_campaign_pause", "campaigns_campaign_resume"], (PUBLISHER, PUBLISHER)),
     **{f"campaigns_campaign_{verb}": (PUBLISHER, PUBLISHER) for verb in ("archive", "drain", "reopen", "decline")},
+    "campaigns_campaign_versions": (READERS, NONE),
+    "campaigns_campaign_restore": (WRITERS, WRITERS),
     **dict.fromkeys(["campaigns_campaign_ask", "campaigns_campaign_withdraw"], (WRITERS, WRITERS)),
     **{f"campaigns_campaign_ready{page}": (WRITERS, WRITERS) for page in ("", "_one", "_mail")},
     **dict.fromkeys(["campaigns_campaign_canvas", "campaigns_campaign_canvas_numbers"], (READERS, NONE)),
