@@ -6,15 +6,11 @@ from django import forms
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
 )
 
 from campaigns import windows
 from lib.weekdays import CHOICES, are_weekdays
-
-
-class TimeInput(UnfoldAdminTextInputWidget):
-    input_type = "time"
+from lib.widgets import TimeInput
 
 
 def days_field(**more: Any) -> forms.MultipleChoiceField:
@@ -36,7 +32,6 @@ class WindowFields(forms.Form):
         label="To",
         required=False,
         widget=TimeInput(),
-        help_text="By the clock of each reader. Earlier than “from”: until the next day. Both empty: all day.",
     )
     window_outside = forms.ChoiceField(
         label="A mail that would go out at another time",

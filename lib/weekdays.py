@@ -8,7 +8,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 EVERY_DAY = range(7)  # Monday is 0
-CHOICES = list(zip(WEEKDAYS, DAY_NAMES, strict=True))
+CHOICES = [(day, name[:3]) for day, name in zip(WEEKDAYS, DAY_NAMES, strict=True)]  # for inputs
 
 
 def numbers(days: Iterable[str]) -> list[int]:

@@ -16,6 +16,7 @@ from unfold.widgets import (
 )
 
 from lib.admin import ask, moment
+from lib.widgets import TimeInput
 from ops import audit, key_admin, team_admin, third_party_admin, work_admin  # noqa: F401  they register themselves
 from ops.models import SiteSettings, Source
 
@@ -31,6 +32,9 @@ class SiteSettingsForm(forms.ModelForm):
         super().__init__(*args, **options)
         if "postal_address" in self.fields:
             self.fields["postal_address"].widget.attrs["rows"] = 3
+        for name in ("quiet_from", "quiet_to"):
+            if name in self.fields:
+                self.fields[name].widget = TimeInput()
         zone: Any = self.fields.get("timezone")
         if zone:
             zone.choices = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())]

@@ -13,7 +13,8 @@ from unfold.widgets import (
 from automation import dates, wait_checks
 from campaigns.config_form import ConfigForm
 from campaigns.sequence_offers import UNIT_CHOICES
-from campaigns.window_form import TimeInput, days_field
+from campaigns.window_form import days_field
+from lib.widgets import DateInput, TimeInput
 from segments.catalogue import catalogue
 
 MODES = [
@@ -35,10 +36,6 @@ OF_MODE = {
 }
 ALL = {name for names in OF_MODE.values() for name in names}
 UNSAID = {"mode": "for", "past": "continue", "missing": "exit", "anniversary": False, "offset": 0}
-
-
-class DateInput(UnfoldAdminTextInputWidget):
-    input_type = "date"
 
 
 class Suggesting(UnfoldAdminTextInputWidget):
@@ -68,17 +65,19 @@ def _choice(label: str, choices: list[tuple[str, str]], initial: str, **more: An
 class WaitForm(ConfigForm):
     """`shown_for`: the modes in which a field counts; the page hides the others."""
 
+    template = "campaigns/panels/wait.html"
+
     mode = forms.ChoiceField(label="Wait", choices=MODES, initial="for", widget=UnfoldAdminSelectWidget())
     amount = _amount("How long")
     unit = _choice("unit", UNIT_CHOICES, "days")
-    to_amount = _amount("At most")
+    to_amount = _amount("and at most")
     to_unit = _choice("unit of the longest", UNIT_CHOICES, "days")
     date = forms.CharField(label="Date", required=False, widget=DateInput())
     field = forms.CharField(
         label="Which date",
         required=False,
         widget=Suggesting(),
-        help_text="An attribute of the person, such as contact.trial_ends_at, or a property of what let them in.",
+        help_text="An attribute such as contact.trial_ends_at, or a property of what let them in, such as event.delivery.",
     )
     when = _choice("When", WHEN, "on")
     offset = forms.IntegerField(
