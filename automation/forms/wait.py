@@ -77,7 +77,7 @@ class WaitForm(ConfigForm):
         label="Which date",
         required=False,
         widget=Suggesting(),
-        help_text="An attribute such as contact.trial_ends_at, or a property of what let them in, such as event.delivery.",
+        help_text="An attribute, such as contact.trial_ends_at, or of what let them in: event.delivery.",
     )
     when = _choice("When", WHEN, "on")
     offset = forms.IntegerField(
