@@ -22,6 +22,7 @@ class AutomationConfig(AppConfig):
         )
         from automation.kinds.attribute import AttributeKind
         from automation.kinds.branch import BranchKind
+        from automation.kinds.digest import DigestKind
         from automation.kinds.email import EmailKind
         from automation.kinds.end import EndKind
         from automation.kinds.gate import GateKind
@@ -44,6 +45,7 @@ class AutomationConfig(AppConfig):
 
         for kind in (
             EmailKind(),
+            DigestKind(),
             WaitKind(),
             WaitForKind(),
             BranchKind(),

@@ -21,6 +21,8 @@ from segments import conditions
 
 __all__ = ["Choices", "Refused", "StepChoice", "describe", "impact", "missing_on_site", "publish"]
 
+MAILS = ("email", "digest")  # kinds of steps that send a template
+
 
 class Refused(Exception):
     """What a person must change first, in sentences; `problems` names the places."""
@@ -76,7 +78,7 @@ def missing_on_site(document: Document) -> list[str]:
     if not site.sender_email:
         found.append("Say in Settings → Site which address the mails come from.")
     templates = EmailTemplate.objects.filter(
-        pk__in=[step.config.get("template") for step in document.steps if step.kind == "email"]
+        pk__in=[step.config.get("template") for step in document.steps if step.kind in MAILS]
     )
     marketing = [template for template in templates if not template.transactional]
     if marketing and not site.postal_address.strip():

@@ -79,6 +79,8 @@ def render(message: Message, tags: list[str], site: SiteSettings, now: datetime)
         unsubscribe_url=unsubscribe_url(message),
         now=now,
     )
+    if "digest" in message.data:
+        values["digest"] = message.data["digest"]
     tracking = {"_click": url("click", "c", message) + "/", "_pixel": url("open", "o", message) + ".gif"}
     return render_email(
         compiled(message.template),
