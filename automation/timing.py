@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 from django.db import transaction
 
-from automation import dating, letting_in
+from automation import dating, letting_in, prospects
 from automation.documents import of_versions
 from automation.models import Timer
 from automation.scheduling import Broadcast, Schedule, last_run, moment, next_run, zone_named
@@ -131,6 +131,8 @@ def _by_key(document: Document) -> dict[str, Trigger]:
 
 def register() -> None:
     """What time brings, made known in `AppConfig.ready()`."""
+    doors.prospects.register("triggers", prospects.look)
+    doors.on_activated.register("those who match", prospects.begin)
     doors.on_published.register("timers", set_timers)
     doors.on_resumed.register("timers", skip_pause)
     queues.register(queues.Queue("timers", "Schedules", is_due, work))

@@ -30,6 +30,14 @@ class Place(Waiting):
     uid: str = ""
 
 
+@dataclass(frozen=True)
+class Prospect:
+    """What activating would do at once: sentences, and who could come in besides, as (days to look back, words)."""
+
+    lines: Sequence[str] = ()
+    choices: Sequence[tuple[int, str]] = ()
+
+
 standing: Registry[Callable] = Registry("reader of who stands where")
 """(campaign) → [Place]: who is inside, by version and step."""
 
@@ -41,6 +49,12 @@ on_resumed: Registry[Callable] = Registry("listener to resuming")
 
 overdue: Registry[Callable] = Registry("reader of what is overdue")
 """(campaign, now) → campaigns.resuming.Overdue."""
+
+prospects: Registry[Callable] = Registry("reader of what activating would do")
+"""(document, now) → Prospect."""
+
+on_activated: Registry[Callable] = Registry("listener to activating")
+"""(campaign, days, user, now): in the activating transaction, where those who match by now are to come in, too."""
 
 on_missed: Registry[Callable] = Registry("listener to letting in who was missed")
 """(campaign, since, user, now): in the resuming transaction; lets in who came since then and was refused."""

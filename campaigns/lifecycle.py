@@ -73,13 +73,19 @@ def has_unpublished_changes(campaign: Campaign) -> bool:
     return campaign.live is not None and parse(campaign.draft) != parse(campaign.live.document)
 
 
-def activate(campaign: Campaign, user, now: datetime) -> Campaign:
-    """Publish the draft and take people in from now on; raises Refused."""
+def activate(campaign: Campaign, user, now: datetime, also: int | None = None) -> Campaign:
+    """Publish the draft and take people in from now on; raises Refused.
+
+    `also`: those, too, who match by now, or did so in so many days.
+    """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
         if campaign.state == State.DRAFT:
             publish(campaign, user, now)
-        return _turn(campaign, State.ACTIVE, [State.DRAFT], user, "Activated.", activated_at=now)
+        campaign = _turn(campaign, State.ACTIVE, [State.DRAFT], user, "Activated.", activated_at=now)
+        for listener in doors.on_activated if also is not None else ():
+            listener(campaign, also, user, now)
+    return campaign
 
 
 def pause(campaign: Campaign, user, now: datetime, because: str = "") -> Campaign:
@@ -164,10 +170,7 @@ def _people(count: int, singular: str, plural: str) -> str:
 
 
 def activate_effect(campaign: Campaign) -> str:
-    return (
-        "From now on, whoever does what stands under “Who enters” comes in. Nobody comes in for what they did "
-        "before, so nobody is mailed at once."
-    )
+    return "From now on, whoever does what stands under “Who enters” comes in."
 
 
 def pause_effect(campaign: Campaign) -> str:

@@ -13,6 +13,7 @@ from unfold.widgets import (
 )
 
 from campaigns import doors, resuming
+from campaigns.checking import problems
 from campaigns.choices import Choices, StepChoice
 from campaigns.document import Document, parse
 from campaigns.impact import StepChange, describe, impact
@@ -32,6 +33,38 @@ class VerbForm(forms.Form):
 
     def given(self) -> dict[str, Any]:
         return dict(self.cleaned_data)
+
+
+NOT_BEFORE = "Nobody comes in for what they did before, so nobody is mailed at once."
+
+
+class ActivateForm(VerbForm):
+    """Whether those come in who match by now."""
+
+    part = "campaigns/activate_fields.html"
+    people = forms.ChoiceField(
+        label="Who else comes in",
+        initial="",
+        required=False,
+        widget=UnfoldAdminRadioSelectWidget(radio_style=VERTICAL),
+        error_messages={"invalid_choice": "Choose again who comes in: this is no longer offered."},
+    )
+
+    def __init__(self, campaign: Campaign, data=None):
+        super().__init__(campaign, data)
+        document = parse(campaign.draft)
+        found = [] if problems(document) else [look(document, clock.now()) for look in doors.prospects]
+        self.at_once = [line for prospect in found for line in prospect.lines]
+        choices = [(str(days), words) for prospect in found for days, words in prospect.choices]
+        people: Any = self.fields["people"]
+        people.choices = [("", "Nobody: only whoever does so from now on"), *choices]
+        if not choices:
+            del self.fields["people"]
+        self.quiet = "" if choices or self.at_once else NOT_BEFORE
+
+    def given(self):
+        people = self.cleaned_data.get("people")
+        return {"also": int(people)} if people else {}
 
 
 class PublishForm(VerbForm):

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from campaigns import approving, lifecycle, publishing
 from campaigns.models import Campaign
-from campaigns.verb_forms import AskForm, DeclineForm, PublishForm, ResumeForm, VerbForm
+from campaigns.verb_forms import ActivateForm, AskForm, DeclineForm, PublishForm, ResumeForm, VerbForm
 
 PUBLISH, CHANGE = "campaigns.publish_campaign", "campaigns.change_campaign"
 State = Campaign.State
@@ -92,6 +92,7 @@ VERBS = {
         lifecycle.activate_effect,
         lifecycle.activate,
         "is active: people enter from now on.",
+        form=ActivateForm,
         of_draft=True,
     ),
     "publish": Verb(

@@ -1,0 +1,65 @@
+"""What activating a campaign would do at once, and to how many: said before it is done."""
+
+from datetime import datetime
+
+import msgspec
+from django.db import transaction
+
+from automation import backfilling, letting_in
+from automation.entering import in_audience, local
+from automation.scheduling import Broadcast, Schedule, moment, next_run, zone_named
+from campaigns.document import Document, Trigger
+from campaigns.doors import Prospect
+from campaigns.models import Campaign
+from campaigns.trigger_kinds import tree_of
+from ops.models import SiteSettings
+from segments import conditions
+
+
+def look(document: Document, now: datetime) -> Prospect:
+    """Of a definition without problems."""
+    lines = [line for trigger in document.triggers if (line := _line(document, trigger, now))]
+    found = [(days, backfilling.count(document, days, now)) for days in backfilling.windows(document)]
+    return Prospect(lines, [(days, _choice(days, people)) for days, people in found if people])
+
+
+def _choice(days: int, people: int) -> str:
+    who = "the 1 person who" if people == 1 else f"the {people:,} people who"
+    if not days:
+        return f"Also {who} {'matches' if people == 1 else 'match'} now"
+    return f"Also {who} did so in the last {f'{days} days' if days > 1 else '24 hours'}"
+
+
+def _line(document: Document, trigger: Trigger, now: datetime) -> str:
+    if trigger.kind not in ("schedule", "broadcast"):
+        return ""
+    people = _count(document, trigger, now)
+    who = "1 person" if people == 1 else f"{people:,} people"
+    site = SiteSettings.get()
+    if trigger.kind == "broadcast":
+        broadcast = msgspec.convert(trigger.config, Broadcast)
+        at = moment(broadcast, zone_named(broadcast.zone, site.zone))
+        return f"The broadcast goes to {who}, {_when(at, broadcast.zone, site) if at and at > now else 'at once'}."
+    schedule = msgspec.convert(trigger.config, Schedule)
+    at = next_run(schedule, now, zone_named(schedule.zone, site.zone))
+    return f"The first run is {_when(at, schedule.zone, site)}; {who} would come in by now."
+
+
+def _when(at: datetime, zone: str, site: SiteSettings) -> str:
+    there = zone_named(zone, site.zone)
+    return f"on {at.astimezone(there):%a %-d %b %Y, %H:%M} ({there.key})"
+
+
+def _count(document: Document, trigger: Trigger, now: datetime) -> int:
+    here, people = local(now), letting_in.people(trigger.config.get("segment")).order_by()
+    if asked := tree_of(trigger):
+        people = people.filter(conditions.compiled(asked, "contact", here))
+    return people.filter(in_audience(document, "contact", here)).count()
+
+
+@transaction.atomic
+def begin(campaign: Campaign, days: int, user, now: datetime) -> None:
+    """Listener to activating: those who match by now come in, too."""
+    document = backfilling.definition(campaign)
+    if days in backfilling.windows(document):
+        letting_in.start_backfill(campaign, days, user, now)
