@@ -1,13 +1,15 @@
 """People inside campaigns, in the admin: who is where, why, and what comes next."""
 
+from functools import partial
+
 from django.contrib import admin
 from django.contrib.admin import RelatedOnlyFieldListFilter
-from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.decorators import display
 
-from automation import engine, webhook_admin
-from automation.models import Enrollment
+from automation import hand_pages, webhook_admin, why_pages
+from automation.models import Enrollment, Visit
 from campaigns.document import NotADocument, parse
 from campaigns.message_admin import link_to
 from campaigns.models import Campaign
@@ -16,9 +18,8 @@ from campaigns.publishing import describe
 from campaigns.step_filters import StandsIn
 from contacts.admin import ids_found
 from lib import clock
-from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, moment
-from lib.words import spoken_time
-from ops import audit
+from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
+from lib.words import facts, spoken_time
 
 COLOURS = {
     "Under way": "info",
@@ -40,6 +41,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     search_fields = ["contact__name"]
     search_help_text = "Name, e-mail or id begins with…"
     counted_as = "entry", "entries"
+    actions = ["try_again", "take_out"]  # type: ignore[assignment]
     ordering = ["-id"]
     empty_icon = "directions_walk"
     empty_title = "Nobody is inside a sequence yet"
@@ -74,7 +76,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         enrollment = found(self, request, object_id)
-        visits = list(enrollment.visits.select_related("message").order_by("-id")[:LONGEST_PATH])
+        visits = list(enrollment.visits.select_related("message", "version").order_by("-id")[:LONGEST_PATH])
         webhook_admin.attach(visits, enrollment)
         return page(
             self,
@@ -83,40 +85,53 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
             str(enrollment),
             enrollment,
             enrollment=enrollment,
-            visits=visits[::-1],
+            visits=[_with_what_it_saw(visit) for visit in reversed(visits)],
             coming=steps_to_come(enrollment),
             now=clock.now(),
+            buttons=hand_pages.buttons(request, enrollment),
+            why=f"{reverse('admin:automation_enrollment_why')}?contact={enrollment.contact_id}"
+            f"&campaign={enrollment.campaign_id}",
             contact_link=link_to(enrollment.contact),
             campaign_link=link_to(enrollment.campaign),
         )
 
+    def get_actions(self, request):
+        actions = super().get_actions(request)
+        return actions if request.user.has_perm(hand_pages.PUBLISH) else {}
+
+    @admin.action(description="Try again (those stopped by a fault)")
+    def try_again(self, request, queryset):
+        return self._ask_for_many(queryset, "release")
+
+    @admin.action(description="Take out (those stopped by a fault)")
+    def take_out(self, request, queryset):
+        return self._ask_for_many(queryset, "discard")
+
+    def _ask_for_many(self, queryset, deed):
+        ids = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True)[: hand_pages.MOST])
+        return redirect(f"{reverse('admin:automation_enrollment_many')}?deed={deed}&ids={ids}")
+
     def get_urls(self):
-        view = self.admin_site.admin_view(self.release_view)
+        def way(route, view, name):
+            view = self.admin_site.admin_view(partial(view, self))
+            return path(route, view, name=f"automation_enrollment_{name}")
+
         return [
-            path("<int:object_id>/release/", view, name="automation_enrollment_release"),
+            way("why/", why_pages.why_page, "why"),
+            way("many/", hand_pages.many_page, "many"),
+            way("<int:object_id>/move/", hand_pages.move_page, "move"),
+            *(
+                way(f"<int:object_id>/{deed}/", partial(hand_pages.deed_page, deed=deed), deed)
+                for deed in hand_pages.DEEDS
+            ),
             *super().get_urls(),
         ]
 
-    def release_view(self, request, object_id):
-        """Let one that was parked after a fault try again."""
-        enrollment = found(self, request, str(object_id))
-        if not request.user.has_perm("campaigns.publish_campaign"):
-            raise PermissionDenied
 
-        def act() -> str:
-            engine.release(enrollment, clock.now())
-            audit.note(request.user, enrollment, "Let it try again.")
-            return f"{enrollment.contact} tries the step again."
-
-        return ask(
-            request,
-            self,
-            title=f"Let {enrollment.contact} try again?",
-            lines=["The step that went wrong is tried once more now. If it fails again, it is parked again."],
-            button="Try again",
-            act=act,
-            back=reverse("admin:automation_enrollment_change", args=[enrollment.pk]),
-        )
+def _with_what_it_saw(visit: Visit) -> Visit:
+    """`seen`: the values by which it was decided, in words."""
+    visit.seen = list(facts(visit.facts))  # type: ignore[attr-defined]
+    return visit
 
 
 def steps_to_come(enrollment: Enrollment) -> list[str]:

@@ -100,9 +100,11 @@ OTHERS = {
     "campaigns_message_said": (READERS, READERS),
     **dict.fromkeys(["campaigns_caughtmail_said", "campaigns_caughtmail_raw"], (READERS, READERS)),
     "campaigns_caughtmail_delete_all": (WRITERS, WRITERS),
-    "automation_enrollment_release": (PUBLISHER, PUBLISHER),
     "automation_call_again": (PUBLISHER, PUBLISHER),
     "automation_receiver_renew": (PUBLISHER | ENGINEER, PUBLISHER | ENGINEER),
+    **{f"automation_enrollment_{deed}": (PUBLISHER, PUBLISHER) for deed in ("release", "wake", "let_out")},
+    **dict.fromkeys(["automation_enrollment_move", "automation_enrollment_many"], (PUBLISHER, PUBLISHER)),
+    "automation_enrollment_why": (READERS, READERS),  # only shows
     "ops_apikey_revoke": (ENGINEER, ENGINEER),
     "ops_job_cancel": (ENGINEER, ENGINEER),
     "ops_sitesettings_go_on": (NONE, NONE),

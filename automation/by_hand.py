@@ -1,0 +1,98 @@
+"""What a person does with somebody inside a campaign: move to a step, wake now, let out, try again.
+
+Each is guarded by the state that it is about: what went on meanwhile is not done over.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from automation import enrolling, releasing
+from automation.documents import of_versions
+from automation.models import Enrollment, Visit
+from campaigns.document import StepDoc
+from campaigns.publishing import describe
+from lib.outages import again_after_deadlock
+from ops import audit
+
+State = Enrollment.State
+
+
+class Refused(ValueError):
+    """Says in one sentence why that cannot be done."""
+
+
+def steps_of(enrollment: Enrollment) -> list[StepDoc]:
+    """The steps to which somebody can be moved: those of the version that they follow."""
+    return of_versions([enrollment.version_id])[enrollment.version_id].steps
+
+
+@again_after_deadlock  # a mail of theirs may be in hand
+@transaction.atomic
+def move(enrollment: Enrollment, step_uid: str, by, now: datetime) -> str:
+    """They go on with that step at once; what is queued for them is cancelled. Returns what was done."""
+    step = next((step for step in steps_of(enrollment) if step.uid == step_uid), None)
+    if step is None:
+        raise Refused("That step is no longer part of the version that they follow; choose another one.")
+    row = _inside(enrollment)
+    words = describe(step)
+    said = f"A person moved them on to “{words}”."[:400]
+    enrolling.cancel([row.pk], said, now)
+    Visit.objects.filter(enrollment=row, left_at=None).update(left_at=now, arm="moved", explanation=said)
+    Enrollment.objects.filter(pk=row.pk).update(
+        state=State.ACTIVE,
+        step_uid=step_uid,
+        due_at=now,
+        scheduled_at=now,
+        listens=False,
+        reason="",
+        explanation="",
+    )
+    audit.note(by, row, "Moved it to another step.")
+    return f"{enrollment.contact} goes on with “{words}”."
+
+
+@transaction.atomic
+def wake(enrollment: Enrollment, by, now: datetime) -> str:
+    """Their wait is over now, as if its time had come."""
+    row = _inside(enrollment)
+    if row.state != State.ACTIVE or row.due_at is None or row.due_at <= now:
+        raise Refused(f"{enrollment.contact} does not wait for a time just now, so there is nothing to wake.")
+    Enrollment.objects.filter(pk=row.pk).update(due_at=now, scheduled_at=now)
+    audit.note(by, row, "Ended the wait.")
+    return f"{enrollment.contact} goes on now."
+
+
+@again_after_deadlock
+@transaction.atomic
+def let_out(enrollment: Enrollment, by, now: datetime) -> str:
+    """They leave the campaign; what is queued for them is cancelled."""
+    row = _inside(enrollment)
+    enrolling.leave([row.pk], "by_hand", "A person took them out.", now)
+    audit.note(by, row, "Took it out of the campaign.")
+    return f"{enrollment.contact} has left “{enrollment.campaign}”."
+
+
+@transaction.atomic
+def retry(enrollment: Enrollment, by, now: datetime) -> str:
+    """The step that went wrong is tried once more."""
+    if not releasing.release(Enrollment.objects.filter(pk=enrollment.pk), by, now):
+        raise Refused(f"{enrollment.contact} is not stopped by a fault any more, so nothing was done.")
+    return f"{enrollment.contact} tries the step again."
+
+
+def parked(ids: Collection[int]) -> QuerySet[Enrollment]:
+    """Those of the chosen ones that are parked still."""
+    return Enrollment.objects.filter(pk__in=ids, state=State.PARKED)
+
+
+def _inside(enrollment: Enrollment) -> Enrollment:
+    """The row, locked as it is; who is out stays out."""
+    row = Enrollment.objects.select_for_update().get(pk=enrollment.pk)
+    if row.state not in Enrollment.INSIDE:
+        raise Refused(f"{enrollment.contact} is not inside any more, so nothing was done.")
+    if row.step_uid != enrollment.step_uid:
+        raise Refused(f"{enrollment.contact} went on to another step meanwhile; look again.")
+    return row

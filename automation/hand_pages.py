@@ -1,0 +1,189 @@
+"""The pages on which a person moves, wakes, lets out or tries again: each says first what will happen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from automation import by_hand, releasing
+from automation.models import Enrollment
+from campaigns.models import Campaign
+from campaigns.pages import found
+from campaigns.publishing import describe
+from lib import clock
+from lib.admin import ask
+from lib.words import moment
+
+PUBLISH = "campaigns.publish_campaign"
+CANCELS = "A mail or a call that is queued for them is cancelled; what is being handed over just now still goes out."
+MOST = 100
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that a person does: what it is called, what it means, whether it can be done now."""
+
+    label: str
+    icon: str
+    act: Callable[[Enrollment, Any, Any], str]
+    lines: Callable[[Enrollment], list[str]]
+    fits: Callable[[Enrollment], bool]
+    danger: bool = False
+
+
+def _wakes(enrollment: Enrollment) -> list[str]:
+    when = f" They would go on {moment(enrollment.due_at, clock.now())}." if enrollment.due_at else ""
+    return [f"The wait ends now, as if its time had come.{when}", *_rests(enrollment)]
+
+
+def _rests(enrollment: Enrollment) -> list[str]:
+    if enrollment.campaign.state != Campaign.State.PAUSED:
+        return []
+    return ["The campaign is paused: nothing moves until it is resumed."]
+
+
+def _inside(enrollment: Enrollment) -> bool:
+    return enrollment.state in Enrollment.INSIDE
+
+
+def _waits(enrollment: Enrollment) -> bool:
+    return bool(enrollment.state == Enrollment.State.ACTIVE and enrollment.due_at and enrollment.due_at > clock.now())
+
+
+def _is_parked(enrollment: Enrollment) -> bool:
+    return enrollment.state == Enrollment.State.PARKED
+
+
+DEEDS = {
+    "release": Deed(
+        "Try again",
+        "replay",
+        by_hand.retry,
+        lambda row: ["The step that went wrong is tried once more now. If it fails again, it is parked again."],
+        _is_parked,
+    ),
+    "wake": Deed("Wake now", "alarm", by_hand.wake, _wakes, _waits),
+    "let_out": Deed(
+        "Let out",
+        "logout",
+        by_hand.let_out,
+        lambda row: [f"They leave “{row.campaign}” and get no more of it.", CANCELS, "This cannot be undone."],
+        _inside,
+        danger=True,
+    ),
+}
+
+
+def buttons(request: HttpRequest, enrollment: Enrollment) -> list[dict[str, Any]]:
+    """What can be done with them now, for who may."""
+    if not request.user.has_perm(PUBLISH):
+        return []
+    fitting = [(name, deed.label, deed.icon, deed.danger) for name, deed in DEEDS.items() if deed.fits(enrollment)]
+    if _inside(enrollment):
+        fitting.insert(len(fitting) - 1, ("move", "Move to a step", "move_down", False))
+    return [
+        {"label": label, "icon": icon, "danger": danger, "url": _url(name, enrollment)}
+        for name, label, icon, danger in fitting
+    ]
+
+
+def _url(name: str, enrollment: Enrollment) -> str:
+    return reverse(f"admin:automation_enrollment_{name}", args=[enrollment.pk])
+
+
+def _asked_for(model_admin, request: HttpRequest, object_id: int) -> Enrollment:
+    enrollment = found(model_admin, request, str(object_id))
+    if not request.user.has_perm(PUBLISH):
+        raise PermissionDenied
+    return enrollment
+
+
+def deed_page(model_admin, request: HttpRequest, object_id: int, deed: str) -> HttpResponse:
+    """Ask first; then do it."""
+    enrollment, chosen = _asked_for(model_admin, request, object_id), DEEDS[deed]
+    return ask(
+        request,
+        model_admin,
+        title=f"{chosen.label}: {enrollment.contact}?",
+        lines=chosen.lines(enrollment),
+        button=chosen.label,
+        act=lambda: chosen.act(enrollment, request.user, clock.now()),
+        back=reverse("admin:automation_enrollment_change", args=[enrollment.pk]),
+        danger=chosen.danger,
+    )
+
+
+class MoveForm(forms.Form):
+    """Where to, and where they were when the page was opened."""
+
+    step = forms.ChoiceField(label="Step", widget=UnfoldAdminSelectWidget())
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, data: Any, *, enrollment: Enrollment):
+        super().__init__(data, initial={"seen": enrollment.step_uid})
+        steps = by_hand.steps_of(enrollment)
+        self.fields["step"].choices = [  # type: ignore[attr-defined]
+            (step.uid, f"{place}. {step.name or describe(step)}"[:120])
+            for place, step in enumerate(steps, 1)
+            if step.uid != enrollment.step_uid
+        ]
+
+
+def move_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
+    """Choose the step with which they go on."""
+    enrollment = _asked_for(model_admin, request, object_id)
+
+    def act(form: MoveForm) -> str:
+        enrollment.step_uid = form.cleaned_data["seen"] or enrollment.step_uid
+        return by_hand.move(enrollment, form.cleaned_data["step"], request.user, clock.now())
+
+    return ask(
+        request,
+        model_admin,
+        title=f"Move {enrollment.contact} to another step?",
+        lines=["They go on with that step at once, whatever they are waiting for.", CANCELS, *_rests(enrollment)],
+        button="Move",
+        act=act,
+        form=MoveForm(request.POST if request.method == "POST" else None, enrollment=enrollment),
+        back=reverse("admin:automation_enrollment_change", args=[enrollment.pk]),
+    )
+
+
+MANY = {
+    "release": ("Try again", releasing.release, "The steps that went wrong are tried once more now.", False),
+    "discard": ("Take out", releasing.discard, f"They leave their campaigns. {CANCELS}", True),
+}
+
+
+def many_page(model_admin, request: HttpRequest) -> HttpResponse:
+    """The same for several parked ones, chosen in the list."""
+    if not model_admin.has_view_permission(request) or not request.user.has_perm(PUBLISH):
+        raise PermissionDenied
+    label, act, line, danger = MANY.get(request.GET.get("deed", ""), MANY["release"])
+    ids = [int(one) for one in request.GET.get("ids", "").split(",") if one.isascii() and one.isdigit()][:MOST]
+    count = by_hand.parked(ids).count()
+    others = [] if count == len(ids) else ["Those of the chosen ones that are not stopped by a fault stay as they are."]
+
+    def decide() -> str:
+        done = act(by_hand.parked(ids), request.user, clock.now())
+        return f"{label}: {_people(done)}." if done else "None of them was stopped by a fault any more."
+
+    return ask(
+        request,
+        model_admin,
+        title=f"{label}: {_people(count)} stopped by a fault?",
+        lines=[line, *others],
+        button=label,
+        act=decide,
+        back=f"{reverse('admin:automation_enrollment_changelist')}?state__exact=parked",
+        danger=danger,
+    )
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"

@@ -1,0 +1,38 @@
+"""Why did, or didn't, she enter or get this? For any contact and campaign."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from automation import whying
+from campaigns.models import Campaign
+from campaigns.pages import number, page
+from contacts.models import Contact
+from contacts.searching import beginning_with
+from lib import clock
+
+SEARCHED, OFFERED = 20, 200
+
+
+def why_page(model_admin, request: HttpRequest) -> HttpResponse:
+    """`?contact=` and `?campaign=` say whom it is about; what is missing is asked for."""
+    permissions = ["automation.view_enrollment", "contacts.view_contact", "campaigns.view_campaign"]
+    if not request.user.has_perms(permissions):
+        raise PermissionDenied
+    term, now = request.GET.get("q", "").strip()[:200].replace("\x00", ""), clock.now()
+    people = Contact.objects.current().select_related("address")
+    contact = people.filter(pk=number(request.GET.get("contact")) or 0).first()
+    campaign = Campaign.objects.filter(pk=number(request.GET.get("campaign")) or 0).first()
+    return page(
+        model_admin,
+        request,
+        "automation/why.html",
+        "Why did they enter, or not?",
+        None,
+        now=now,
+        term=term,
+        contact=contact,
+        campaign=campaign,
+        candidates=list(beginning_with(term).select_related("address").order_by("-pk")[:SEARCHED]) if term else [],
+        campaigns=Campaign.objects.exclude(state="archived").order_by("name")[:OFFERED],
+        answer=whying.about(campaign, contact, now) if contact and campaign else None,
+    )
