@@ -148,5 +148,6 @@ class Attempt(models.Model):
         return self.outcome
 
     @property
-    def seconds(self) -> str:
-        return f"{self.milliseconds / 1000:.1f} s" if self.milliseconds else "–"
+    def took(self) -> str:
+        """In words: “40 ms”, “2.5 s”."""
+        return f"{self.milliseconds / 1000:.1f} s" if self.milliseconds >= 1000 else f"{self.milliseconds} ms"

@@ -142,7 +142,7 @@ class ReceiverAdmin(ReadOnlyAdmin):
     counted_as = "receiver", "receivers"
     empty_icon = "dns"
     empty_title = "No server is called yet"
-    empty_sentence = "A server appears here once a step “Call a webhook” has been saved or taken with its address."
+    empty_sentence = "A server appears here as soon as a step “Call a webhook” with its address is saved."
     first_called = moment("created_at", "known")
 
     @display(description="signing secret")

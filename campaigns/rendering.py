@@ -42,7 +42,8 @@ def context(
     unsubscribe_url: str = "",
     now: datetime,
 ) -> dict[str, Any]:
-    """What a template may use, as plain values: contact, event, campaign, site, unsubscribe_url, now."""
+    """What a template may use, as plain values: contact, event, campaign, site, webhook, unsubscribe_url, now."""
+    answers = (event or {}).get("webhook")  # lie beside the properties of the entry event
     return {
         "contact": {
             **contact.attributes,
@@ -55,6 +56,7 @@ def context(
         "event": event or {},
         "campaign": {"name": campaign},
         "site": {"name": site.name, "postal_address": site.postal_address},
+        "webhook": answers if isinstance(answers, dict) else {},
         "unsubscribe_url": unsubscribe_url,
         "now": now,
     }

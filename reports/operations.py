@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
-from automation.models import Enrollment, Visit
+from automation.models import Call, Enrollment, Visit
 from campaigns.models import Campaign, Message
 from contacts.models import Change, Merge
 from events.models import Event, RejectedEvent
@@ -170,12 +170,18 @@ def _leases(now: datetime) -> Counted:
     return _first(in_hand.filter(lease_until__lt=Now()), "lease_until")
 
 
+def _webhooks(now: datetime) -> Counted:
+    resting = [Campaign.State.DRAFT, Campaign.State.PAUSED]
+    return _first(Call.objects.due(now).filter(state=Call.State.QUEUED).exclude(campaign__state__in=resting))
+
+
 _READERS: dict[str, Callable[[datetime], Counted]] = {
     "changes": _changes,
     "enrollments": _enrollments,
     "mail": _mail,
     "settled": lambda now: _first(Message.objects.filter(announced=False, settled_at__lte=now), "settled_at"),
     "leases": _leases,
+    "webhooks": _webhooks,
     "merges": lambda now: _first(Merge.objects.due(now)),
     "jobs": lambda now: _first(Job.objects.due(now)),
     "segments": lambda now: _first(Segment.objects.due(now)),

@@ -124,6 +124,7 @@ class WebhookForm(ConfigForm):
     def config(self) -> dict[str, Any]:
         """With the secrets kept apart: from here on only their keys stand anywhere."""
         url = self.cleaned_data["url"].strip()
+        receivers.receiver(settings_of.origin(url), clock.now())  # known from now on: its engineer may get the secret
         hook = self._hook([])
         found: dict[str, Any] = {"method": hook.method, "url": url, "timeout": hook.timeout, "success": hook.success}
         if headers := [self._kept(one, url) for one in self._all()]:

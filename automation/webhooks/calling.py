@@ -4,8 +4,8 @@ What is survived: a worker that dies at any moment. Its leases run out and the c
 and with the same body, so that a receiver can tell. So a call is made at least once, not exactly once: nobody can know
 whether an answer that never came was the receiver's or the line's.
 
-The database is asked by one thread, calls are made by several. As soon as one has ended the next is claimed, so a
-server that thinks for half a minute holds up nobody but itself.
+The database is asked by one thread, calls are made by several. As soon as one has ended or comes due the next is
+claimed, so a server that thinks for half a minute holds up nobody but itself.
 """
 
 import os
@@ -28,7 +28,9 @@ from lib.http_call import Answer, Failed, call
 from ops import work
 
 log = structlog.get_logger(__name__)
-MOST_SECONDS = 20  # a batch claims nothing new after so long; then come the last calls
+# A batch claims nothing new after so long: a task's 45 s, these, a last call and an outage fit into django-q2's 300.
+MOST_SECONDS = 120
+LOOK_AGAIN = 0.25
 OUTAGE_SECONDS = 60
 
 
@@ -46,7 +48,7 @@ class Batch:
     def __init__(self, now: datetime):
         self.began, self.start = time.monotonic(), now
         self.flying: dict[Future[tuple[Answer | Failed, float]], tuple[Written, Hook, datetime]] = {}
-        self.room = settings.WEBHOOK_CONNECTIONS
+        self.room, self.ending = settings.WEBHOOK_CONNECTIONS, False
 
     def now(self) -> datetime:
         """Slow receivers stretch a batch: to the second."""
@@ -60,9 +62,17 @@ class Batch:
             self._begin(claimed)
             self._settle(self._ended())
             work.beat()
-            in_time = time.monotonic() - self.began < MOST_SECONDS
-            claimed = claim(self.now(), self.room - len(self.flying)) if in_time else []
+            claimed = self._more(claim)
         return handled
+
+    def _more(self, claim: Callable[[datetime, int], list[Call]]) -> list[Call]:
+        if self.ending:
+            return []
+        if time.monotonic() - self.began > MOST_SECONDS:
+            self.ending = True
+            work.poke("webhooks")  # another process goes on, while the last calls end here
+            return []
+        return claim(self.now(), self.room - len(self.flying))
 
     def _begin(self, claimed: list[Call]) -> None:
         if not claimed:
@@ -76,7 +86,7 @@ class Batch:
     def _ended(self) -> list[Result]:
         if not self.flying:
             return []
-        done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
+        done, _ = wait(self.flying, LOOK_AGAIN, return_when=FIRST_COMPLETED)
         return [_result(*self.flying.pop(task), *task.result()) for task in done]
 
     def _settle(self, results: list[Result]) -> None:

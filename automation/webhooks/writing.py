@@ -112,7 +112,6 @@ class Writer:
 
     def _values(self, call: Call) -> dict[str, Any]:
         row = call.enrollment
-        answers = row.data.get("webhook")
         event = {**row.data, "type": row.event_type, "at": row.event_at.isoformat() if row.event_at else None}
         values = context(
             row.contact,
@@ -123,7 +122,7 @@ class Writer:
             now=self.now,
         )
         del values["unsubscribe_url"]
-        return {**values, "webhook": answers if isinstance(answers, dict) else {}, "step": {"name": call.answer_name}}
+        return {**values, "step": {"name": call.answer_name}}
 
     def _usual(self, call: Call, values: dict[str, Any]) -> dict[str, Any]:
         """What is sent where no body was written, in the shape that Standard Webhooks advises."""

@@ -14,11 +14,12 @@ from automation.kinds.webhook import WebhookKind
 from automation.models import Enrollment, Visit
 from automation.webhooks import receivers
 from campaigns import lifecycle
+from campaigns.document import Document, StepDoc, Trigger
 from lib.sealed import unseal
 from ops.work import QUEUES
 from tests import engine
 from tests.automation.webhooks import LOOPBACK, call, hooked, said
-from tests.factories import NOW, UserFactory
+from tests.factories import NOW, TemplateFactory, UserFactory, site
 from tests.http_receiver import Receiver as Server
 from tests.http_receiver import answer, drip, hang, nothing, raw
 
@@ -185,12 +186,31 @@ def test_an_answer_that_cannot_be_kept_is_a_success_all_the_same(inbox, track, s
     assert subjects(inbox) == ["It is ready"] * len(remarks)
 
 
-def test_answers_of_several_steps_stay_beside_each_other_and_survive_a_repeat(inbox, track, shop):
-    shop.answers = [answer(200, {"n": 1})]
-    hooked(shop.url, answer="first")
-    track(NOW, "ann", "users.signed_up")
-    row = Enrollment.objects.get()
-    assert row.data["webhook"] == {"first": {"n": 1}}
+def test_answers_stay_beside_each_other_are_used_in_mails_and_conditions_and_survive_a_repeat(inbox, track, shop):
+    shop.answers = [answer(200, {"url": "https://t.example/7"}), answer(200, {"seats": 5})]
+    site()
+    mail = TemplateFactory(subject="At {{ webhook.trial.url }}").pk
+    only_if = {"field": "data.webhook.seats_left.seats", "op": ">", "value": 4}
+    steps = [
+        StepDoc(uid="a", kind="webhook", config={"url": shop.url, "answer": "trial"}, next={"done": "b"}),
+        StepDoc(
+            uid="b",
+            kind="webhook",
+            name="Seats left?",
+            config={"url": shop.url, "body": '{"at": {{ webhook.trial.url }}}'},
+            next={"done": "c"},
+        ),
+        StepDoc(uid="c", kind="email", config={"template": mail}, only_if=only_if, next={"done": "d"}),
+        StepDoc(uid="d", kind="wait", config={"amount": 1, "unit": "days"}, next={"done": None}),
+    ]
+    triggers = [Trigger(event="users.signed_up")]
+    document = Document(name="Trial", triggers=triggers, steps=steps, on_repeat="refresh")
+    lifecycle.activate(lifecycle.create(document, None, NOW), None, NOW)
+    track(NOW, "ann", "users.signed_up", plan="free")
+    assert shop.got[1].json == {"at": "https://t.example/7"} and subjects(inbox) == ["At https://t.example/7"]
+    track(NOW, "ann", "users.signed_up", plan="pro")
+    answers = {"trial": {"url": "https://t.example/7"}, "seats_left": {"seats": 5}}
+    assert Enrollment.objects.get().data == {"plan": "pro", "webhook": answers}
 
 
 def test_a_redirect_is_not_followed(inbox, track, shop):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from automation.call_models import Call, HeaderSecret
+from automation.call_models import Call, HeaderSecret, Receiver
 from automation.forms.webhook import DOTS, WebhookForm
 from automation.kinds.webhook import WebhookKind
 from automation.models import Enrollment
@@ -44,7 +44,7 @@ def test_what_is_typed_is_what_is_kept_and_shown_again():
         "body": '{"a": {{ contact.email }}}', "answer": "trial",
         "headers": [{"name": "X-Team", "value": "Growth"}, {"name": "X-Stage", "value": "9"}],
     }  # fmt: skip
-    assert WebhookKind().problems(config) == []
+    assert WebhookKind().problems(config) == [] and Receiver.objects.get().origin == "https://api.example.com"
     again = WebhookForm({**WebhookForm.initial_from(config)})
     assert again.is_valid() and again.config() == config
 

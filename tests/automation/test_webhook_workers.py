@@ -169,6 +169,17 @@ def test_entering_the_step_takes_as_many_queries_for_thirty_as_for_two(shop, peo
     assert found[0] == found[1] > 0
 
 
+def test_what_comes_due_while_another_hangs_does_not_wait_for_it(shop, people):
+    with Server() as dead:
+        dead.answers = [hang]
+        first, second = hooked(dead.url, timeout=3), hooked(shop.url)
+        people(1)
+        Call.objects.filter(campaign=second).update(due_at=NOW + timedelta(seconds=1))
+        calling.call_due(NOW)
+        waited = shop.got[0].at - dead.got[0].at
+    assert 0.5 < waited < 2.5 and Call.objects.get(campaign=first).state == "queued"
+
+
 def test_the_database_refuses_a_second_call_of_a_visit_and_a_lease_without_its_end(shop, people):
     hooked(shop.url)
     [row] = people(1)
