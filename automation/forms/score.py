@@ -13,6 +13,7 @@ class ScoreForm(ScoreFields, ConfigForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.fields["score_model"].label, self.fields["score_effect"].label = "Score", "What is done"
         self.offer_scores(Offered(None, [], list(ScoreModel.objects.defer("draft"))))
 
     def clean(self):

@@ -9,10 +9,13 @@ from django.urls import reverse
 
 from campaigns import lifecycle
 from campaigns.document import Document, parse
+from campaigns.linear import Row
 from campaigns.models import Campaign
+from campaigns.step_numbers import of_steps
 from lib import clock
+from tests.automation.conftest import inbox, track  # noqa: F401  fixtures
 from tests.campaigns.typing_in import browser, person
-from tests.factories import CampaignFactory, TemplateFactory, site
+from tests.factories import NOW, CampaignFactory, TemplateFactory, site
 
 pytestmark = pytest.mark.django_db
 
@@ -270,3 +273,42 @@ def test_an_empty_campaign_is_a_canvas_with_a_beginning():
     assert page.status_code == 200 and page.context["canvas"]["document"] == parse_json({})
     assert list(page.context["canvas"]["drawing"]["picture"]["cards"]) == [""]
     assert Document().steps == []
+
+
+# --- numbers, and where they lead ---
+
+
+@pytest.fixture
+def two_inside(track, inbox):  # noqa: F811
+    """Ann and Ben got their mail and wait."""
+    site()
+    wait = Row(uid="end", wait_uid="wait", wait_amount=3, action="leave")
+    campaign = CampaignFactory(rows=[Row(uid="mail", template=TemplateFactory().pk), wait])
+    for user in ("ann", "ben"):
+        track(NOW, user, "users.signed_up", traits={"email": f"{user}@example.com"})
+    return campaign
+
+
+def test_each_step_has_its_numbers_in_few_queries(two_inside, django_assert_max_num_queries):
+    with django_assert_max_num_queries(4):
+        found = of_steps(two_inside)
+    assert (found["mail"]["passed"], found["mail"]["sent"], found["mail"]["waiting"]) == (2, 2, 0)
+    assert (found["wait"]["passed"], found["wait"]["waiting"]) == (0, 2)
+    answer = browser("Analyst").get(url("_numbers", two_inside.pk))
+    assert answer.json() == {"steps": found} and "no-store" in answer["Cache-Control"]
+
+
+def test_a_number_leads_to_the_people_and_the_mails(two_inside):
+    client, urls = browser("Analyst"), browser("Analyst").get(url("", two_inside.pk)).context["canvas"]["urls"]
+    assert client.get(urls["people"] + "&step=wait").context["cl"].result_count == 2
+    assert client.get(urls["people"] + "&step=mail").context["cl"].result_count == 0
+    page = client.get(urls["mails"] + "&step=mail&came=sent").content.decode()
+    assert "ann@example.com" in page and "ben@example.com" in page
+    assert "ann@example.com" not in client.get(urls["mails"] + "&step=mail&came=clicked").content.decode()
+
+
+def test_a_step_filter_takes_anything(two_inside):
+    client = browser("Analyst")
+    for name in ("automation_enrollment", "campaigns_message"):
+        for query in ("step=%00", "step=gone", "step=wait&campaign__id__exact=99999", "step=wait&came=gone"):
+            assert client.get(f"{reverse(f'admin:{name}_changelist')}?{query}").status_code in (200, 302, 400)

@@ -172,6 +172,102 @@ def test_a_step_is_dragged_to_another_way(live_server, chromium):  # noqa: F811
     assert desk.faults == []
 
 
+def mail(uid: str, template, follower: str | None) -> dict:
+    return {"uid": uid, "kind": "email", "config": {"template": template.pk}, "next": {"done": follower}}
+
+
+def two_ways(**more) -> Campaign:
+    """A branch with a mail on each way, which meet in a third."""
+    one, two, three = (TemplateFactory(name=name) for name in ("One", "Two", "Three"))
+    arms = [{"uid": "big", "name": "Big", "condition": {"field": "contact.plan", "op": "is", "value": "pro"}}]
+    ways = {"uid": "way", "kind": "branch", "config": {"arms": arms}, "next": {"big": "a", "else": "b"}}
+    return drawn(ways, mail("a", one, "c"), mail("b", two, "c"), mail("c", three, None), **more)
+
+
+def test_by_keys_a_branch_is_copied_and_deleted_and_one_says_what_becomes_of_its_ways(live_server, chromium):  # noqa: F811
+    site()
+    campaign = two_ways()
+    desk = Canvas(chromium, live_server.url, person("Marketer"), viewport={"width": 1400, "height": 900})
+    page = desk.page
+    desk.goto(f"/campaigns/campaign/{campaign.pk}/canvas/")
+    page.locator("[data-open-step='']").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.openStep") == "b"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("c")
+    page.keyboard.type("after Send Three")
+    page.keyboard.press("Enter")
+    desk.settled("was copied: after “Send “Three””")
+    assert desk.titles().count("Send “One”") == 2 and len(desk.titles()) == 8
+
+    page.locator("[data-open-step=way]").focus()
+    page.keyboard.press("Delete")
+    dialog = page.get_by_role("dialog")
+    assert "Keep the way “Big” (1 step), delete the others" in dialog.inner_text()
+    page.keyboard.press("Tab")
+    dialog.get_by_label("Keep the way “Everybody else”").check()
+    dialog.get_by_role("button", name="Delete").press("Enter")
+    desk.settled("was deleted")
+    assert desk.titles()[1:3] == ["Send “Two”", "Send “Three”"]
+    assert page.evaluate("document.activeElement.matches('[data-open-step]')")
+    page.keyboard.press("Control+z")
+    desk.settled("Undone")
+    assert len(desk.titles()) == 8 and desk.faults == []
+
+
+def test_two_people_draw_at_once_and_nobody_loses_what_they_did(live_server, chromium):  # noqa: F811
+    site()
+    campaign = two_ways()
+    desk = Canvas(chromium, live_server.url, person("Marketer"), viewport={"width": 1400, "height": 900})
+    page = desk.page
+    desk.goto(f"/campaigns/campaign/{campaign.pk}/canvas/")
+    theirs = parse(campaign.draft)
+    theirs.name = "Theirs"
+    lifecycle.save_draft(campaign, theirs, campaign.revision, person("Publisher", first_name="Paula"), clock.now())
+    page.locator("[data-open-step=a]").focus()
+    page.keyboard.press("Delete")
+    desk.settled("was deleted")
+    desk.click("Save")
+    dialog = page.get_by_role("dialog")
+    assert "Paula saved it" in dialog.inner_text()
+    dialog.get_by_role("button", name="Go on").click()
+    desk.settled("Paula’s version")
+    assert "Send “One”" in desk.titles()
+    page.keyboard.press("Control+z")
+    desk.settled("Undone")
+    assert "Send “One”" not in desk.titles()
+    desk.click("Save")
+    desk.settled("Saved as a draft")
+    campaign.refresh_from_db()
+    assert campaign.name == "Drawn" and len(campaign.draft["steps"]) == 3
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_the_canvas_fits_light_dark_and_a_phone(live_server, chromium, look):  # noqa: F811
+    site()
+    campaign = two_ways()
+    size = {"width": 390, "height": 844} if look == "phone" else {"width": 1280, "height": 900}
+    scheme = "dark" if look == "dark" else "light"
+    desk = Canvas(chromium, live_server.url, person("Analyst"), viewport=size, color_scheme=scheme)
+    desk.goto(f"/campaigns/campaign/{campaign.pk}/canvas/")
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert desk.page.evaluate(wider) <= 0
+    cards = [card.bounding_box() for card in desk.page.locator("[data-card]").all()]
+    assert len(cards) == 5 and len({(card["x"], card["y"]) for card in cards}) == 5
+    if look == "phone":
+        assert [card["y"] for card in cards] == sorted(card["y"] for card in cards), "below each other"
+        assert all(card["x"] >= 0 and card["x"] + card["width"] <= 390 for card in cards)
+        assert "goes on with “Send “Two””" in desk.page.locator(".cv-list").inner_text()
+    assert not desk.page.locator(".cv-plus, [data-menu], [data-do=save]").count(), "an analyst only looks"
+    desk.page.locator("[data-open-step=a]").click()
+    desk.picture(f"canvas-{look}")
+    assert desk.faults == []
+
+
 def middle(locator, aside: int = 0) -> tuple[float, float]:
     box = locator.bounding_box()
     return box["x"] + box["width"] / 2 + aside, box["y"] + box["height"] / 2 + aside
