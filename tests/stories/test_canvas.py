@@ -261,9 +261,10 @@ def test_the_canvas_fits_light_dark_and_a_phone(live_server, chromium, look):  #
     if look == "phone":
         assert [card["y"] for card in cards] == sorted(card["y"] for card in cards), "below each other"
         assert all(card["x"] >= 0 and card["x"] + card["width"] <= 390 for card in cards)
-        assert "goes on with “Send “Two””" in desk.page.locator(".cv-list").inner_text()
+        assert "goes on with: Send “Two”" in desk.page.locator(".cv-list").inner_text()
     assert not desk.page.locator(".cv-plus, [data-menu], [data-do=save]").count(), "an analyst only looks"
-    desk.page.locator("[data-open-step=a]").click()
+    desk.page.locator("[data-open-step=way]").click()
+    assert "“Big”: on to Send “One”." in desk.page.locator("[data-panel]").inner_text()
     desk.picture(f"canvas-{look}")
     assert desk.faults == []
 

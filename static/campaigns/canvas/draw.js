@@ -29,7 +29,7 @@ function item(store, uid, index, ways) {
   const join = store.drawing.picture.joins.find((one) => one.into === uid);
   return h("li", { class: "cv-item", "data-item": uid },
     join && store.editable && plus({ into: uid }, join, `Add a step before “${store.title(uid)}”, for all who get there`, uid),
-    card, ways.map((line) => way(store, line, ways.length > 1 || line.label)));
+    card, ways.map((line) => way(store, line, line.label || line.to !== store.drawing.order[index])));
 }
 
 function entryCard(store) {
@@ -70,7 +70,7 @@ function way(store, line, named) {
     store.editable && plus({ from: line.from, arm: line.arm }, line.plus, before, line.from),
     line.what === "end" && at(h("span", { class: "cv-end" }, icon("stop_circle"), "End"), x, y),
     line.what === "jump" && at(h("button", { type: "button", class: "cv-end cv-jump", "data-go": line.to, tabindex: "-1" }, icon("shortcut"), store.title(line.to)), x, y),
-    named && line.what !== "end" && h("span", { class: "cv-leads" }, line.what === "back" ? "back to " : "goes on with ", `“${store.title(line.to)}”`));
+    named && line.what !== "end" && h("span", { class: "cv-leads" }, line.what === "back" ? "back to: " : "goes on with: ", store.title(line.to)));
 }
 
 function plus(place, { x, y }, label, uid) {

@@ -15,6 +15,7 @@ import "../../segments/builder/picker.js";
 import "./choices.js";
 import "./lines.js";
 import "./net.js";
+import "./reading.js";
 
 const find = (selector) => document.querySelector(selector);
 const store = new Store(JSON.parse(find("#canvas-data").textContent));
@@ -48,6 +49,9 @@ function tell() {
   const wrong = [...store.drawing.problems, ...store.drawing.entry.problems];
   const steps = Object.values(store.drawing.steps).filter((step) => step.problems.length).length;
   if (steps) wrong.push(`${steps === 1 ? "1 step is" : `${steps} steps are`} not complete yet; ${steps === 1 ? "it is" : "they are"} marked below.`);
+  const gone = Object.entries(store.numbers ?? {}).filter(([uid, found]) => found.waiting && !store.step(uid));
+  const people = gone.reduce((sum, [, found]) => sum + found.waiting, 0);
+  if (people) wrong.push(`${people === 1 ? "1 person waits" : `${people} people wait`} in steps that are not drawn any more; publishing asks what becomes of them.`);
   notes.hidden = !wrong.length || !store.editable;
   notes.replaceChildren(...(wrong.length ? [list(wrong)] : []));
   if (!store.editable) return;
@@ -121,5 +125,6 @@ keys.mark("");
 view.begin();
 draggable(store, stage, deeds, view);
 follow(store, plane);
+store.addEventListener("numbers", tell);
 if (store.new) panel.open("entry", "", { fresh: true });
 document.querySelector(".cv-page").toggleAttribute("data-ready", true);

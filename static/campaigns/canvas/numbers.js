@@ -47,6 +47,7 @@ export function follow(store, plane) {
   function show(steps) {
     if (JSON.stringify(steps) === JSON.stringify(store.numbers)) return;
     store.numbers = steps;
+    store.tell("numbers");
     for (const strip of plane.querySelectorAll("[data-numbers]")) {
       if (strip.contains(document.activeElement)) continue;
       const step = store.step(strip.dataset.numbers);

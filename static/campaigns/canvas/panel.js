@@ -1,5 +1,6 @@
 // The side panel: its forms come from the server and are checked there; here nothing is read out of them.
 import { send } from "./net.js";
+import { told } from "./reading.js";
 
 const PAUSE = 500; // after the last key, before the words are asked for anew
 
@@ -29,7 +30,7 @@ export class Panel {
 
   // What is typed in the panel that is open is kept first; where that cannot be, the panel stays.
   async open(what, key, { fresh = false, quiet = false } = {}) {
-    if (!this.store.editable) return;
+    if (!this.store.editable) { this.read(what, key); return; }
     if (!quiet && this.dirty && !(await this.apply({ next: true }))) return;
     const number = ++this.asked;
     this.back = fresh || quiet || document.querySelector("[data-stage]").contains(document.activeElement) ? this.back : null;
@@ -43,6 +44,21 @@ export class Panel {
     if (quiet) return;
     const first = this.box.querySelector(".cv-panel-body :is(input:not([type=hidden]), select, textarea, button:not([disabled]))");
     (fresh && first ? first : this.box.querySelector("[data-panel-title]")).focus({ preventScroll: true });
+  }
+
+  // Who may not edit reads what the step does.
+  read(what, key) {
+    Object.assign(this, { what, key });
+    this.box.replaceChildren(told(this.store, key));
+    this.reveal(key);
+    this.box.querySelector("h2").focus({ preventScroll: true });
+  }
+
+  reveal(uid) {
+    this.box.hidden = false;
+    document.querySelector(".cv-work").classList.add("cv-with-panel");
+    this.store.selected = uid;
+    this.store.tell("selected");
   }
 
   show(html) {
@@ -108,7 +124,8 @@ export class Panel {
     if (!button) return;
     if (button.matches("[data-close]")) {
       this.before = this.form && this.now();
-      await this.leave(this.what);
+      if (this.store.editable) await this.leave(this.what);
+      else this.close();
     } else if (button.matches("[data-drop]")) await this.drop();
     else if (button.matches("[data-open]")) await this.open(button.dataset.open, button.dataset.key);
   }
@@ -142,7 +159,7 @@ export class Panel {
 
   // After undo or a move: the panel shows what is there now, unless somebody types in it.
   follow(how) {
-    if (!this.what || how?.from === "panel" || this.dirty) return;
+    if (!this.store.editable || !this.what || how?.from === "panel" || this.dirty) return;
     if (this.what === "step" && !this.store.step(this.key)) this.close();
     else this.open(this.what, this.key, { quiet: true });
   }
