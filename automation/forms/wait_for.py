@@ -80,6 +80,7 @@ class WayForm(RowForm):
 class WaitForForm(RowsForm):
     """What comes first opens its way; another one is for those with whom nothing of it happened in time."""
 
+    template = "campaigns/panels/wait_for.html"
     row_form = WayForm
     row_name = "way"
     most = 10
@@ -89,7 +90,6 @@ class WaitForForm(RowsForm):
         initial=1,
         widget=UnfoldAdminIntegerFieldWidget(attrs={"step": "any", "min": "0"}),
         error_messages=dict.fromkeys(("required", "invalid"), "At most: write a number above 0."),
-        help_text="Whoever has done nothing of it by then takes the way “not within …”.",
     )
     unit = forms.ChoiceField(
         label="unit", choices=UNIT_CHOICES, initial="days", required=False, widget=UnfoldAdminSelectWidget()
