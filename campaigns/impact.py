@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from campaigns import doors
 from campaigns.choices import Choices
 from campaigns.document import Document, StepDoc, parse
@@ -196,9 +198,17 @@ def parts_changed(old: Document, new: Document) -> list[str]:
     counts = {
         "added": len(after.keys() - before.keys()),
         "removed": len(before.keys() - after.keys()),
-        "changed": sum(before[uid] != after[uid] for uid in before.keys() & after.keys()),
+        "changed": sum(_says_else(before[uid], after[uid]) for uid in before.keys() & after.keys()),
     }
     return found + [f"{count} step{'s' * (count != 1)} {deed}" for deed, count in counts.items() if count]
+
+
+def _says_else(before: StepDoc, after: StepDoc) -> bool:
+    """Whether a step differs by itself, or leads elsewhere by choice: one that only has another follower does not."""
+    branches = len(before.next) > 1 or len(after.next) > 1
+    return msgspec.structs.replace(before, next={}) != msgspec.structs.replace(after, next={}) or (
+        branches and before.next != after.next
+    )
 
 
 def describe(step: StepDoc | None) -> str:

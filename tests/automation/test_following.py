@@ -24,7 +24,7 @@ from tests.automation.publishing_again import (
     subjects,
     template,
 )  # fmt: skip
-from tests.factories import NOW, CampaignFactory
+from tests.factories import NOW, CampaignFactory, TopicFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +97,16 @@ def test_who_drains_may_have_steps_that_are_no_more(inbox, track, three):
     engine.run(NOW + 2 * DAY)
     assert subjects(inbox) == ["first", "second", "third"]
     assert Enrollment.objects.get().state == "finished"
+
+
+def test_who_drains_is_mailed_under_the_topic_of_their_version(inbox, track, three):
+    come(track, "ann")
+    edit(three, now_rows(three), topic=TopicFactory(key="news").key)
+    publish(three, NOW, people="drain")
+    come(track, "bob", at=NOW)
+    engine.run(NOW + DAY)
+    mailed = Message.objects.filter(step_uid="mail1").order_by("contact_id")
+    assert list(mailed.values_list("topic__key", flat=True)) == [None, "news"]
 
 
 def test_following_takes_along_who_drains_from_older_versions(inbox, track, three):
