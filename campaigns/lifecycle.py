@@ -170,7 +170,7 @@ def _people(count: int, singular: str, plural: str) -> str:
 
 
 def activate_effect(campaign: Campaign) -> str:
-    return "From now on, whoever does what stands under “Who enters” comes in."
+    return "From now on people come in as “Who enters” says."
 
 
 def pause_effect(campaign: Campaign) -> str:

@@ -46,7 +46,7 @@ def test_only_who_may_publish_activates_and_the_others_are_told_who_can(role, dr
     asked, done = client.get(url(draft, "activate")), client.post(url(draft, "activate"))
     draft.refresh_from_db()
     if role == "Publisher":
-        assert "whoever does what stands under “Who enters” comes in" in asked.content.decode()
+        assert "From now on people come in as “Who enters” says" in asked.content.decode()
         assert draft.state == "active" and draft.live.number == 1
     else:
         assert asked.status_code == done.status_code == 403
