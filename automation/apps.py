@@ -28,6 +28,7 @@ class AutomationConfig(AppConfig):
         from automation.kinds.gate import GateKind
         from automation.kinds.leave import LeaveKind
         from automation.kinds.list import ListKind
+        from automation.kinds.notify import NotifyKind
         from automation.kinds.score import ScoreKind
         from automation.kinds.split import SplitKind
         from automation.kinds.start import StartKind
@@ -54,6 +55,7 @@ class AutomationConfig(AppConfig):
             TagKind(),
             AttributeKind(),
             ListKind(),
+            NotifyKind(),
             ScoreKind(),
             StartKind(),
             EndKind(),

@@ -34,7 +34,7 @@ def announce(now: datetime) -> int:
         for listener in doors.on_settled:
             listener(messages, now)
         recording.record_own(
-            [_event(m, now) for m in messages if m.purpose != Message.Purpose.TEST and m.outcome in _EVENTS], now
+            [_event(m, now) for m in messages if m.purpose not in Message.UNCOUNTED and m.outcome in _EVENTS], now
         )
         Message.objects.filter(pk__in=[message.pk for message in messages]).update(announced=True)
     return len(messages)

@@ -86,10 +86,18 @@ class StepPanel(Panel):
         found: dict[str, forms.Form] = {}
         if self.kind and self.kind.form:
             initial = self.kind.form.initial_from(self.step.config)
-            found["settings"] = self.kind.form(data, initial=initial, prefix=SETTINGS, event_type=self.event_type)
+            about = {"event_type": self.event_type, "steps": self._others()}
+            found["settings"] = self.kind.form(data, initial=initial, prefix=SETTINGS, **about)
         own = StepFields.initial_from(self.step)
         found["own"] = StepFields(data, initial=own, prefix=STEP, event_type=self.event_type)
         return found
+
+    def _others(self):
+        """The other steps, for settings that name one."""
+        form = self.kind.form if self.kind else None
+        if form is None or not form.names_steps:
+            return ()
+        return [(one.uid, one.name or words_of(one)) for one in self.document.steps if one.uid != self.key]
 
     def applied(self, filled):
         typed = filled["own"].cleaned_data

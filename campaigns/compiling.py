@@ -17,7 +17,7 @@ from campaigns.links import Tracking, parse_compiled
 from campaigns.liquid import OnMissing, RenderFailed, TemplateError, Variable
 from campaigns.mail_html import MailHtml
 
-KNOWN_ROOTS = ("contact", "event", "campaign", "site", "webhook", "now", "unsubscribe_url", "digest")
+KNOWN_ROOTS = ("contact", "event", "campaign", "site", "webhook", "now", "unsubscribe_url", "digest", "note")
 MAX_SUBJECT_BYTES = 998
 CLIPPED_FROM_BYTES = 102 * 1024
 

@@ -15,6 +15,7 @@ class ConfigForm(forms.Form):
     """
 
     template = "campaigns/config_form.html"
+    names_steps: ClassVar[bool] = False  # only then `steps` is worked out
     shown_for: ClassVar[dict[str, dict[str, list[str]]]] = {}
 
     class Media:

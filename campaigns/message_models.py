@@ -52,7 +52,9 @@ class Message(models.Model):
         MARKETING = "marketing", "Marketing"
         TRANSACTIONAL = "transactional", "Transactional"
         TEST = "test", "Test"
+        NOTE = "note", "Note to the team"
 
+    UNCOUNTED = ["test", "note"]  # not to the contact that they name
     OPEN = ["queued", "leased", "sending", "parked"]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -60,7 +60,7 @@ def _inside(campaign_ids: list[int]):
 
 
 def _real_mails():
-    return Message.objects.filter(contact__is_test=False).exclude(purpose=Message.Purpose.TEST)
+    return Message.objects.filter(contact__is_test=False).exclude(purpose__in=Message.UNCOUNTED)
 
 
 def _counts() -> dict:

@@ -47,7 +47,7 @@ class Messages(Source):
 
 
 def sentence(message: Message) -> str:
-    test = "a test of " if message.purpose == Message.Purpose.TEST else ""
+    test = {"test": "a test of ", "note": "a note to the team, "}.get(message.purpose, "")
     if message.state == Message.State.SENT:
         return f"was sent {test}“{message.template}”"
     if message.state == Message.State.NOT_SENT:

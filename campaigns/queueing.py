@@ -89,6 +89,13 @@ def queue(messages: Sequence[Message]) -> None:
         message._state.adding = False
 
 
+def addressed_to(message: Message, address: Address, now: datetime) -> Message:
+    """A message about a contact that goes to somebody else, whether or not the contact has an address."""
+    message.address, message.state, message.outcome, message.reason = address, Message.State.QUEUED, "", ""
+    message.due_at, message.settled_at, message.announced = now, None, False
+    return message
+
+
 def queue_test(template: EmailTemplate, contact, to_email: str, user, now: datetime) -> Message:
     """Send a template, filled with a contact's values, to an address of the team; nothing is counted."""
     if not SiteSettings.get().sender_email:
@@ -99,8 +106,6 @@ def queue_test(template: EmailTemplate, contact, to_email: str, user, now: datet
         message = new_message(
             key=f"test:{uuid.uuid4().hex}", contact=contact, template=template, now=now, purpose=Message.Purpose.TEST
         )
-        message.address, message.state, message.outcome, message.reason = address, Message.State.QUEUED, "", ""
-        message.due_at, message.settled_at, message.announced = now, None, False
-        queue([message])
+        queue([addressed_to(message, address, now)])
         work.poke("mail")
     return message

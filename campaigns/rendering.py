@@ -81,8 +81,7 @@ def render(message: Message, tags: list[str], site: SiteSettings, now: datetime)
         unsubscribe_url=unsubscribe_url(message),
         now=now,
     )
-    if "digest" in message.data:
-        values["digest"] = message.data["digest"]
+    values |= {name: message.data[name] for name in ("digest", "note") if name in message.data}
     tracking = {"_click": url("click", "c", message) + "/", "_pixel": url("open", "o", message) + ".gif"}
     return render_email(
         compiled(message.template),
@@ -95,6 +94,8 @@ def render(message: Message, tags: list[str], site: SiteSettings, now: datetime)
 
 def tracked(message: Message, site: SiteSettings) -> bool:
     """Consent to tracking is apart from consent to mail: the address's own word, else the site's."""
+    if message.purpose == Message.Purpose.NOTE:
+        return False
     allowed = message.address.tracking_allowed if message.address else None
     return site.track_engagement if allowed is None else allowed
 
@@ -131,7 +132,7 @@ def headers(message: Message, site: SiteSettings) -> dict[str, str]:
     found = {"Feedback-ID": f"{message.campaign_id or 0}:{message.template_id}:{message.purpose}:dripline"}
     if site.reply_to:
         found["Reply-To"] = site.reply_to
-    if message.purpose == Message.Purpose.TRANSACTIONAL:
+    if message.purpose in (Message.Purpose.TRANSACTIONAL, Message.Purpose.NOTE):
         found["Auto-Submitted"] = "auto-generated"
     else:
         found["List-Unsubscribe"] = f"<{unsubscribe_url(message)}>"

@@ -70,7 +70,7 @@ def record(kind: str, message_id: UUID, visitor: Visitor, now: datetime, link: s
         )
         hit.save(force_insert=True)
         _remember(message, hit, earlier)
-        if message.purpose != Message.Purpose.TEST:
+        if message.purpose not in Message.UNCOUNTED:
             recording.record_own([_event(message, hit, link, now)], now)
 
 

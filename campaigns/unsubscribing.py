@@ -49,7 +49,7 @@ def unsubscribe(message_id: UUID | None, visitor: Visitor, now: datetime) -> boo
     if found is None:
         return False
     message, address = found
-    tests_itself = message.purpose == Message.Purpose.TEST  # its contact lent only the values
+    tests_itself = message.purpose in Message.UNCOUNTED  # its contact lent only the values
     changed = consent.unsubscribe(
         address.pk,
         now=now,

@@ -60,7 +60,7 @@ def numbers(now: datetime) -> list[Number]:
 
 
 def _questions() -> Iterable[tuple[str, QuerySet, str]]:
-    mails = Message.objects.filter(contact__is_test=False).exclude(purpose=Message.Purpose.TEST)
+    mails = Message.objects.filter(contact__is_test=False).exclude(purpose__in=Message.UNCOUNTED)
     yield "New contacts", Contact.objects.current().filter(is_test=False), "created_at"
     yield "Events", Event.objects.all(), "received_at"
     yield "Mails sent", mails.filter(sent_at__isnull=False), "sent_at"

@@ -14,6 +14,8 @@ TO_THE_END = "they leave the campaign"
 class GateForm(ConfigForm):
     """The section begins here and ends before the step that is chosen."""
 
+    names_steps = True
+
     places = whole_number("People inside at once", 1, 1_000, initial=5)
     until = forms.ChoiceField(
         label="They count as inside until",

@@ -14,11 +14,13 @@ from automation.gate_models import Gate, Place
 from automation.kinds.gate import GateKind
 from automation.models import Enrollment, Visit
 from campaigns import checking, lifecycle
-from campaigns.document import Document, Trigger
+from campaigns.document import Document, Trigger, to_json
 from contacts.merging import merge
 from contacts.models import Contact
 from tests import engine
 from tests.automation.flows import changed, flow, happens, queries_to_advance, step, words
+from tests.campaigns.test_canvas_pages import panel
+from tests.campaigns.typing_in import browser
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -275,3 +277,9 @@ def test_the_form_offers_the_steps_of_the_campaign():
     assert GateForm({"places": "0", "until": ""}).errors["places"] == [
         "People inside at once: write a whole number from 1 to 1,000."
     ]
+
+
+def test_the_panel_of_the_canvas_offers_the_steps_beside_it():
+    document = to_json(Document(name="Gate", steps=[gate(5), rest("inside", 10, "bye"), rest("bye", 60)]))
+    html = panel(browser("Marketer"), document, "step", "gate")["html"]
+    assert "they come to “wait 10 minutes”" in html and "they come to “wait 1 hour”" in html
