@@ -144,7 +144,7 @@ export class Panel {
     if (number !== this.asked || !told.isConnected) return;
     const words = answer.words ?? "";
     told.hidden = !words;
-    told.querySelector("[data-told-words]").textContent = words && words[0].toUpperCase() + words.slice(1);
+    told.querySelector("[data-told-words]").textContent = words && `${words[0].toUpperCase()}${words.slice(1)}.`;
     told.querySelector("[data-told-example]").textContent = answer.example ? ` ${answer.example}` : "";
   }
 
