@@ -9,12 +9,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
+from automation.documents import of_versions
 from automation.forms.wait_for import WaitForForm
 from automation.kinds.wait import LONGEST_DAYS, begun
 from automation.models import Enrollment, Visit
 from automation.zones import in_zone
 from campaigns import watches
-from campaigns.document import Watch
+from campaigns.document import Document, Watch
 from campaigns.step_kinds import Arm, Done, Outcome, StepKind, Wait
 from campaigns.watches import AGAIN, in_words
 from events.models import Event
@@ -206,10 +207,12 @@ def _true(arm: Watch, since: str, rows: Sequence[Enrollment], now: datetime) -> 
     asked = Enrollment.objects.filter(pk__in=[row.pk for row in rows])
     if not arm.event:
         return asked.filter(conditions.compiled(arm.condition, "enrollment", now, only=contacts))
-    return asked.filter(Exists(_happened(arm, since, rows[0].campaign, contacts, now)))
+    return asked.filter(
+        Exists(_happened(arm, since, of_versions([rows[0].version_id])[rows[0].version_id], contacts, now))
+    )
 
 
-def _happened(arm: Watch, since: str, campaign, contacts: set[int], now: datetime) -> QuerySet:
+def _happened(arm: Watch, since: str, document: Document, contacts: set[int], now: datetime) -> QuerySet:
     """Events that count for the enrollment that asks: of its contact, under its key, since then."""
     events = Event.objects.filter(contact_id=OuterRef("contact_id"), type=arm.event)
     if since == "step":  # what the pipeline read just before they listened, or while they had to wait for a lane
@@ -218,7 +221,7 @@ def _happened(arm: Watch, since: str, campaign, contacts: set[int], now: datetim
         events = events.filter(occurred_at__gte=entered, received_at__gte=now - CLOCKS)
     elif since == "entry":
         events = events.filter(occurred_at__gte=OuterRef("entered_at")).exclude(pk=OuterRef("event_id"))
-    if key := (campaign.live.document.get("entry_key") or ""):
+    if key := document.entry_key:
         named = events.annotate(named=KeyTextTransform(key, "properties"))
         events = named.filter(Q(named=None) | Q(named=OuterRef("entry_key")))
     return events.filter(conditions.compiled(arm.filter, "event", now, only=contacts)) if arm.filter else events
