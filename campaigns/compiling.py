@@ -17,7 +17,8 @@ from campaigns.links import Tracking, parse_compiled
 from campaigns.liquid import OnMissing, RenderFailed, TemplateError, Variable
 from campaigns.mail_html import MailHtml
 
-KNOWN_ROOTS = ("contact", "event", "campaign", "site", "webhook", "now", "unsubscribe_url", "digest", "note")
+LINKS = ("unsubscribe_url", "confirm_url")
+KNOWN_ROOTS = ("contact", "event", "campaign", "site", "webhook", "now", *LINKS, "digest", "note")
 MAX_SUBJECT_BYTES = 998
 CLIPPED_FROM_BYTES = 102 * 1024
 
@@ -105,7 +106,7 @@ def render_email(
 ) -> RenderedEmail:
     """The e-mail for one contact.
 
-    `context` holds contact, event, campaign, site and unsubscribe_url as plain values, and `now`, the time of
+    `context` holds contact, event, campaign, site and the links of the reader as plain values, and `now`, the time of
     sending. `html_context` holds `_click`, to which a link's number is appended, and `_pixel`; an untracked
     contact gets plain links and no pixel. Raises Missing, RenderFailed or Aborted.
     """

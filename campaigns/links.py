@@ -14,7 +14,7 @@ from campaigns.liquid_sandbox import Sandbox
 
 WEB = {"http", "https"}
 SAFE = WEB | {"mailto", "tel", "sms", "cid"}
-UNTRACKED = {"unsubscribe_url"}
+UNTRACKED = {"unsubscribe_url", "confirm_url"}
 MAX_URL = 4_000
 MAX_FOUND = 1_000
 

@@ -22,6 +22,7 @@ from ops.models import SiteSettings
 
 SAMPLE = 300  # contacts looked at to learn which attributes exist
 UNSUBSCRIBE = "https://unsubscribe.example/"
+CONFIRM = "https://confirm.example/"
 
 
 @dataclass
@@ -91,6 +92,7 @@ def values(
         event=_event(contact, document),
         campaign=document.name if document else "Preview",
         unsubscribe_url=UNSUBSCRIBE,
+        confirm_url=CONFIRM,
         now=now,
     )
 

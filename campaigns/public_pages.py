@@ -1,4 +1,4 @@
-"""What the links in mails lead to: the pixel, tracked links, unsubscribing. No log-in, no cookies, no scripts.
+"""What the links in mails lead to: the pixel, links, unsubscribing, confirming. No log-in, no cookies, no scripts.
 
 Tokens that are not ours get the same pages as those that are.
 """
@@ -13,7 +13,7 @@ from django.utils.encoding import iri_to_uri
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from campaigns import tracking, unsubscribing
+from campaigns import confirming, tracking, unsubscribing
 from campaigns.tokens import message_of
 from campaigns.tracking import Visitor
 from lib import clock
@@ -69,6 +69,18 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     message_id = message_of("unsubscribe", token)
     undone = unsubscribing.undo(message_id, visitor(request), clock.now())
     return _page(request, "public/undone.html", undone=undone, reader=unsubscribing.reader(message_id))
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "OPTIONS", "POST"])
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Only the button confirms: programs that check links fetch this page, too."""
+    message_id = message_of("confirm", token)
+    reader = unsubscribing.reader(message_id)
+    if request.method != "POST":
+        return _page(request, "public/confirm.html", token=token, reader=reader)
+    confirmed = confirming.confirm(message_id, clock.now())
+    return _page(request, "public/confirmed.html", confirmed=confirmed, reader=reader)
 
 
 def visitor(request: HttpRequest) -> Visitor:

@@ -17,7 +17,7 @@ from campaigns.compiling import compile_email
 from campaigns.files import NotReadable
 from campaigns.flow_svg import drawing
 from campaigns.pages import number, page, sandboxed, tell
-from campaigns.previews import UNSUBSCRIBE, Preview, rendered
+from campaigns.previews import CONFIRM, UNSUBSCRIBE, Preview, rendered
 from campaigns.publishing import describe
 from campaigns.rendering import context
 from campaigns.sequence_words import head_in_words
@@ -158,6 +158,7 @@ def _preview(starter: Starter, mail: StarterMail) -> Preview:
         event={**starter.example, "at": now},
         campaign=starter.outline.name,
         unsubscribe_url=UNSUBSCRIBE,
+        confirm_url=CONFIRM,
         now=now,
     )
     return rendered(compiled, ada, values, "fail")

@@ -40,9 +40,10 @@ def context(
     event: dict | None = None,
     campaign: str = "",
     unsubscribe_url: str = "",
+    confirm_url: str = "",
     now: datetime,
 ) -> dict[str, Any]:
-    """What a template may use, as plain values: contact, event, campaign, site, webhook, unsubscribe_url, now."""
+    """What a template may use, as plain values: contact, event, campaign, site, webhook, links, now."""
     answers = (event or {}).get("webhook")  # lie beside the properties of the entry event
     return {
         "contact": {
@@ -58,6 +59,7 @@ def context(
         "site": {"name": site.name, "postal_address": site.postal_address},
         "webhook": answers if isinstance(answers, dict) else {},
         "unsubscribe_url": unsubscribe_url,
+        "confirm_url": confirm_url,
         "now": now,
     }
 
@@ -79,6 +81,7 @@ def render(message: Message, tags: list[str], site: SiteSettings, now: datetime)
         event=message.data.get("event"),
         campaign=message.campaign.name if message.campaign else "",
         unsubscribe_url=unsubscribe_url(message),
+        confirm_url=url("confirm", "confirm", message),
         now=now,
     )
     values |= {name: message.data[name] for name in ("digest", "note") if name in message.data}

@@ -10,5 +10,6 @@ urlpatterns = [
     path("c/<str:token>/<str:link>", public_pages.clicked, name="clicked"),
     path("u/<str:token>", public_pages.unsubscribe, name="unsubscribe"),
     path("u/<str:token>/", public_pages.unsubscribe),  # as some programs that check links write it
+    path("confirm/<str:token>", public_pages.confirm, name="confirm"),
     path("u/<str:token>/undo", public_pages.undo, name="undo"),
 ]

@@ -16,6 +16,12 @@ register(
         properties={"plan": "text", "trial_start_date": "date", "trial_end_date": "date"},
     ),
     EventType(
+        "trial.ready", "Trial ready", triggers="has a trial that is ready",
+        filters="had a trial that was ready",
+        aliases=["Trial Ready", "Trial Provisioned"],
+        properties={"url": "text", "trial_end_date": "date"},
+    ),
+    EventType(
         "subscription.started", "Subscription started", triggers="subscribes to a plan",
         filters="subscribed to a plan",
         aliases=["Subscription Started", "Subscription Created", "Started Subscription"], properties=PLAN,

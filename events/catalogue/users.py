@@ -19,4 +19,11 @@ register(
         aliases=["Profile Updated", "User Profile Updated", "Account Updated"],
         properties={"fields": "list"},
     ),
+    EventType(  # recorded by the product itself, by the link in a mail
+        "users.email_confirmed", "E-mail address confirmed", triggers="confirms their e-mail address",
+        filters="confirmed their e-mail address",
+        properties={
+            "campaign": "number", "step": "text", "template": "number", "template_name": "text", "message": "text",
+        },
+    ),
 )  # fmt: skip
