@@ -66,7 +66,7 @@ def _made(starter: Starter, uid: str, user: Any, now: datetime, base: str) -> Ca
         "template": {mail.name: template_of(mail, now, user, base).name for mail in starter.mails},
         "segment": {BY_KEY[key].name: _segment(key, user, now).name for key in starter.segments},
     }
-    file = files.read_value({**_renamed(deepcopy(starter.campaign), names), "uid": uid})
+    file = files.read_value({**_placed(deepcopy(starter.campaign), names, base), "uid": uid})
     file.document.name = _free(file.document.name, Campaign)
     campaign = lifecycle.create(file.document, user, now)
     campaign.uid = uid
@@ -112,13 +112,15 @@ def _free(name: str, model: Any) -> str:
     return next(one for one in numbered if one.lower() not in taken)
 
 
-def _renamed(value: Any, names: dict[str, dict[str, str]]) -> Any:
-    """The definition with the names that things got here."""
+def _placed(value: Any, names: dict[str, dict[str, str]], base: str) -> Any:
+    """The definition with the names that things got here, and with addresses below `base`."""
     if isinstance(value, list):
-        return [_renamed(one, names) for one in value]
+        return [_placed(one, names, base) for one in value]
+    if isinstance(value, str):
+        return value.replace(BASE, base)
     if not isinstance(value, dict):
         return value
     return {
-        key: names[key].get(one, one) if key in names and isinstance(one, str) else _renamed(one, names)
+        key: names[key].get(one, one) if key in names and isinstance(one, str) else _placed(one, names, base)
         for key, one in value.items()
     }

@@ -1,5 +1,6 @@
 """The ready-made campaigns: a file each, with the campaign as `campaigns.files` has it and the words of its mails."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import timedelta
 from functools import cached_property, lru_cache
@@ -15,6 +16,7 @@ from campaigns.models import Campaign
 from campaigns.starters.mails import StarterMail
 from campaigns.trigger_kinds import event_types_of
 from campaigns.watches import watching
+from contacts.models import Contact
 from events import types as event_types
 from events.models import EventTypeRow
 from lib import plain_yaml
@@ -79,7 +81,17 @@ class Starter(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
         return [key for key in found if not key.startswith("email.")]
 
     def needed(self) -> list[dict[str, Any]]:
-        """Each event in words: what people do, what the campaign uses of it, whether the product has sent it."""
+        """Each event and attribute in words: what the campaign uses of it, and whether it has come so far."""
+        return [*self._attributes(), *self._events()]
+
+    def _attributes(self) -> Iterator[dict[str, Any]]:
+        for key, why in self.needs.items():
+            root, _, name = key.partition(".")
+            if root == "contact":
+                known = Contact.objects.filter(attributes__has_key=name).exists()
+                yield {"key": key, "label": name.capitalize(), "why": why, "attribute": True, "known": known}
+
+    def _events(self) -> list[dict[str, Any]]:
         seen = dict(EventTypeRow.objects.filter(key__in=self.events).values_list("key", "last_seen_at"))
         found = []
         for key in self.events:

@@ -98,7 +98,13 @@ def test_the_tables_know_every_address_outside_the_admin():
     found = {str(one.pattern) for one in outside(get_resolver().url_patterns)}
     calls = {f"^(?:{call}|{call[0]})/?$" for call in CALLS[:6]} | {"^(?:batch|b)/?$", "^import/?$"}
     public = {"healthz", "o/<str:token>.gif", "c/<str:token>/<str:link>", "schema/", "docs/", "^.*$", ""}
-    public |= {"u/<str:token>", "u/<str:token>/", "u/<str:token>/undo", "projects/<str:write_key>/settings"}
+    public |= {
+        "confirm/<str:token>",
+        "u/<str:token>",
+        "u/<str:token>/",
+        "u/<str:token>/undo",
+        "projects/<str:write_key>/settings",
+    }
     contacts = {f"contacts/{rest}" for rest in ("", "<str:who>/", *(f"<str:who>/{part}/" for part in OF_A_CONTACT))}
     segments = {f"segments/{rest}" for rest in ("", "evaluate/", *(f"<int:segment>/{part}" for part in OF_A_SEGMENT))}
     scores = {f"scores/{rest}" for rest in ("", "contacts/<str:who>/", *(f"<str:key>/{part}" for part in OF_A_SCORE))}
