@@ -5,6 +5,11 @@ from unfold.decorators import display
 
 from lib.durations import in_words
 
+WRONG = {
+    "most": "At most: write how many mails, a whole number of 1 or more.",
+    "amount": "Within: write how many hours, days or weeks, a whole number of 1 or more.",
+}
+
 
 class FrequencyCapAdmin(ModelAdmin):
     fields = ["most", ("amount", "unit"), "topic"]
@@ -20,6 +25,12 @@ class FrequencyCapAdmin(ModelAdmin):
         "for a place, a day at most; important campaigns go first. Receipts and the like neither count nor wait."
     )
     list_before_template = "campaigns/cap_list_intro.html"
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if sentence := WRONG.get(db_field.name):
+            field.error_messages |= dict.fromkeys(("required", "invalid", "min_value", "max_value"), sentence)
+        return field
 
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(request, {"title": "Frequency limits", **(extra_context or {})})

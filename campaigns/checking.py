@@ -1,15 +1,19 @@
 """What keeps a definition from being published, each thing at its place."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from campaigns import watches, windows
+from campaigns import flow, watches, windows
 from campaigns.document import MAX_STEPS, Document, StepDoc, Trigger
 from campaigns.models import Campaign
 from campaigns.step_kinds import STEP_KINDS
 from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
+from contacts.models import Topic
 from segments import conditions
 
-MAX_NAME = 80
+MAX_NAME, MAX_TITLE, MAX_OBJECTIVE = 80, 120, 300
+ENTRY_KEY = re.compile(r"[A-Za-z_][\w.-]{0,59}")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,13 @@ def _about_itself(document: Document) -> list[Problem]:
     found = []
     if not document.name.strip():
         found.append(Problem("name", "Give the campaign a name."))
+    for name, most in (("name", MAX_TITLE), ("objective", MAX_OBJECTIVE)):
+        if len(getattr(document, name)) > most:
+            found.append(Problem(name, f"The {name} has at most {most} characters; shorten it."))
+    if document.topic and not ("\x00" not in document.topic and Topic.objects.filter(key=document.topic).exists()):
+        found.append(Problem("topic", f"There is no topic “{document.topic}”; choose one of the list."))
+    if document.entry_key and not ENTRY_KEY.fullmatch(document.entry_key):
+        found.append(Problem("entry_key", "Write the name of one event property, such as order_id."))
     if document.type not in Campaign.Type.values:
         found.append(Problem("type", f"“{document.type}” is no type of campaign; choose one of the list."))
     if not 0 <= document.holdout <= 50:
@@ -103,7 +114,32 @@ def _about_steps(document: Document) -> list[Problem]:
     ]
     for step in document.steps:
         found += _about_step(step, set(uids))
-    return found
+    return found + list(_about_circles(document))
+
+
+def _about_circles(document: Document) -> Iterator[Problem]:
+    """Whoever goes round without a pause would be mailed again and again, as fast as mails can be sent."""
+    ways: dict[str, list[str]] = {}
+    for step in document.steps:
+        kind = STEP_KINDS.get(step.kind)
+        ways[step.uid] = [
+            way.target
+            for way in flow.ways_of(step)
+            # A wait that is skipped is none.
+            if way.target and not (kind and not step.only_if and kind.pauses(step.config, way.arm))
+        ]
+    for uid in ways:
+        seen: set[str] = set()
+        ahead = list(ways[uid])
+        while ahead:
+            here = ahead.pop()
+            if here not in seen:
+                seen.add(here)
+                ahead += ways.get(here, [])
+        if uid in seen:
+            sentence = "People would go round here without a pause; put a wait into the circle, or let it lead on."
+            yield Problem(f"steps[{uid}].next", sentence)
+            return
 
 
 def _about_step(step: StepDoc, uids: set[str]) -> list[Problem]:

@@ -5,12 +5,16 @@ other as rows, `campaigns.checking` says what is wrong with it.
 """
 
 import secrets
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 Tree = dict[str, Any] | None
 MAX_STEPS = 100
+# What nobody types; more would only make pages and queries slow. What is right `campaigns.checking` says.
+Word = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=2_000)]
 
 
 class Trigger(msgspec.Struct, kw_only=True):
@@ -34,9 +38,9 @@ class Reentry(msgspec.Struct, kw_only=True):
 class Watch(msgspec.Struct, kw_only=True):
     """Something looked out for while people are inside: an event that fits a filter or, without one, a condition."""
 
-    uid: str
-    name: str = ""
-    event: str = ""
+    uid: Word
+    name: Word = ""
+    event: Word = ""
     filter: Tree = None
     condition: Tree = None
 
@@ -50,26 +54,26 @@ class Goal(Watch, kw_only=True):
 class StepDoc(msgspec.Struct, kw_only=True):
     """One step; `next` maps an arm to the uid of a step, or to null: the end."""
 
-    uid: str
-    kind: str
-    name: str = ""
+    uid: Word
+    kind: Word
+    name: Word = ""
     config: dict[str, Any] = {}
     only_if: Tree = None
-    next: dict[str, str | None] = {}
+    next: Annotated[dict[Word, Word | None], Meta(max_length=60)] = {}
 
 
 class Document(msgspec.Struct, kw_only=True):
     """The whole definition; the first step is where people begin."""
 
-    name: str = ""
-    type: str = "other"
-    objective: str = ""
-    topic: str | None = None
+    name: Text = ""
+    type: Word = "other"
+    objective: Text = ""
+    topic: Word | None = None
     triggers: list[Trigger] = []
     audience: Tree = None
     keep_matching: bool = False
     reentry: Reentry = msgspec.field(default_factory=Reentry)
-    entry_key: str = ""
+    entry_key: Word = ""
     on_repeat: Literal["ignore", "refresh", "restart"] = "ignore"
     holdout: int = 0
     exits: list[Watch] = []
@@ -78,7 +82,7 @@ class Document(msgspec.Struct, kw_only=True):
     priority: Literal["low", "normal", "high"] = "normal"
     window: dict[str, Any] = {}
     overdue: Literal["send", "shift", "exit"] = "send"
-    steps: list[StepDoc] = []
+    steps: Annotated[list[StepDoc], Meta(max_length=5 * MAX_STEPS)] = []
 
     def step(self, uid: str) -> StepDoc | None:
         return next((step for step in self.steps if step.uid == uid), None)

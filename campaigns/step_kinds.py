@@ -83,6 +83,10 @@ class StepKind:
         those who skip the step."""
         return [DONE]
 
+    def pauses(self, config: dict, arm: str) -> bool:
+        """Does time pass, or something new happen, before anybody leaves by this arm? A circle needs such a step."""
+        return False
+
     def trees(self, config: dict) -> list[Any]:
         """The conditions in the configuration, asked of the enrollment."""
         return []

@@ -55,6 +55,9 @@ class DigestKind(EmailKind):
         span = _span(config)
         return f"collected until {spoken(now + span, zone)}" if span else ""
 
+    def pauses(self, config, arm):
+        return True
+
     def run(self, visits, now):
         config = visits[0].step.config
         due = [visit for visit in visits if visit.pk]

@@ -38,6 +38,10 @@ class WaitKind(StepKind):
         wait = waiting.read(config)
         return wait_words.example(wait, now, zone) if wait and not self.problems(config) else ""
 
+    def pauses(self, config, arm):
+        # A date may be past.
+        return config.get("mode", "for") not in ("date", "field") or config.get("anniversary") is True
+
     def run(self, visits, now):
         wait = waiting.read(visits[0].step.config)
         assert wait

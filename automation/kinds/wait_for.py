@@ -74,6 +74,11 @@ class WaitForKind(StepKind):
         ways = [Arm(arm.uid, _capital(in_words(arm).strip("“”"))) for arm in settings.arms]
         return [*ways, Arm("timeout", f"Not within {_span_in_words(settings)}")]
 
+    def pauses(self, config, arm):
+        settings = _read(config) or Settings()
+        fresh = settings.since == "step" and any(one.uid == arm and one.event for one in settings.arms)
+        return arm == "timeout" or fresh
+
     def watches(self, config):
         settings = _read(config)
         return settings.arms if settings else []
