@@ -130,7 +130,10 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
 
 def _with_what_it_saw(visit: Visit) -> Visit:
     """`seen`: the values by which it was decided, in words."""
-    visit.seen = list(facts(visit.facts))  # type: ignore[attr-defined]
+    values = {name: value for name, value in visit.facts.items() if name != "seen"}
+    seen = visit.facts.get("seen")
+    values |= seen if isinstance(seen, dict) else {}
+    visit.seen = list(facts(values))  # type: ignore[attr-defined]
     return visit
 
 

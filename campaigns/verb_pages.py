@@ -5,10 +5,11 @@ from django.http import HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from campaigns import approving, checking, lifecycle, publishing
+from campaigns import approving, checking, lifecycle, linear, publishing
 from campaigns import document as documents
 from campaigns.approving import NotAsked
 from campaigns.document import NotADocument
+from campaigns.flow_svg import drawing
 from campaigns.models import Campaign
 from campaigns.pages import found, page, tell
 from campaigns.publishing import Refused
@@ -67,6 +68,8 @@ def _ask(model_admin, request, campaign: Campaign, verb: Verb, obstacles: list[s
     elif verb.of_draft:
         document = readable(campaign)
         shown |= {"head": head_in_words(document), "steps": steps_in_words(document)}
+        if linear.rows(document) is None:  # one below the other, ways would read as if people took them all
+            shown["drawing"] = drawing(document)
     return page(
         model_admin,
         request,

@@ -2,9 +2,10 @@
 
 import pytest
 
+from campaigns import lifecycle
 from campaigns.checking import problems
 from campaigns.document import Document, NotADocument, StepDoc, Trigger, parse, to_json
-from tests.factories import TemplateFactory
+from tests.factories import NOW, TemplateFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 ROUND = "People would go round here without a pause; put a wait into the circle, or let it lead on."
@@ -68,3 +69,15 @@ def test_what_nobody_types_is_no_definition():
     for huge in ({"name": "x" * 10_000}, {"entry_key": "x" * 1_000}, many):
         with pytest.raises(NotADocument):
             parse(huge)
+
+
+def test_the_question_before_activating_draws_ways_and_lists_what_has_none(client):
+    user = UserFactory()
+    client.force_login(user)
+    branching = [mail("a", "wait"), waits_for(BOUGHT, {"timeout": "c", "bought": None}), mail("c", None)]
+    for steps, drawn in ((branching, True), ([mail("a", "b"), mail("b", None)], False)):
+        document = Document(name="Ask", triggers=[Trigger(event="users.signed_up")], steps=steps)
+        campaign = lifecycle.create(document, user, NOW)
+        page = client.get(f"/campaigns/campaign/{campaign.pk}/activate/").content.decode()
+        assert ("cp-svg-frame" in page) == drawn
+        assert ('<ol class="cp-list">' in page) != drawn
