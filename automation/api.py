@@ -127,7 +127,10 @@ class ExitView(APIView):
         parameters=[ENROLLMENT_ID],
         request=ExitWritten,
         responses={200: ExitShown, **FAULTS, **NONE_SUCH},
-        examples=[OpenApiExample("Why", {"reason": "They called and ordered."}, request_only=True)],
+        examples=[
+            OpenApiExample("Why", {"reason": "They called and ordered."}, request_only=True),
+            OpenApiExample("Out", ENROLLMENT | {"state": "exited"}, response_only=True),
+        ],
     )
     def post(self, request: Request, enrollment: int) -> Response:
         body, row = ExitWritten.read(request), _found(enrollment)

@@ -108,7 +108,11 @@ STANDARDS = {
     "V touched_percent_of_full": Standard("0.1 % touched, in percent of the refreshes", 1, most=5),
     **{
         f"R {name}_{key}": standard
-        for name, what in [("three", "ten rules, three on such events"), ("ten", "ten rules, all on such events")]
+        for name, what in [
+            ("one", "ten rules, one on such events"),
+            ("three", "ten rules, three on such events"),
+            ("ten", "ten rules, all on such events"),
+        ]
         for key, standard in {
             "processed_per_s": Standard(f"{what}: events a second, with all consequences", least=4000),
             "cpu_us_each": Standard("… CPU µs an event, with all consequences", most=250),

@@ -39,6 +39,7 @@ def test_the_site_settings_are_saved(boss):
         "postal_address": "1 Acme Street",
         "timezone": "Europe/Paris",
         "sender_email": "ann@acme.example",
+        "holdout": 0,
     }
     boss.post(settings_url(), data)
     site = SiteSettings.get()

@@ -51,7 +51,8 @@ class Found(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
-        self._in_script = tag == "script"
+        # What a script reads as data runs nowhere, unless it breaks out of it: then it stands in the page.
+        self._in_script = tag == "script" and dict(attrs).get("type") != "application/json"
         if tag == "xss-probe":
             self.evil.append(f"<{tag}>")
         for name, value in attrs:
