@@ -8,6 +8,8 @@ from events import recording
 from events.items import Item
 from ops.models import Source
 from tests import engine
+from tests.automation.webhooks import LOOPBACK
+from tests.http_receiver import Receiver
 from tests.smtp_server import FaultySmtpServer
 
 
@@ -34,3 +36,11 @@ def track(db):
             engine.run(now)
 
     return send
+
+
+@pytest.fixture
+def shop(settings):
+    """A server on loopback that webhooks may call."""
+    settings.WEBHOOK_NETWORKS, settings.WEBHOOK_HTTP = LOOPBACK, True
+    with Receiver() as server:
+        yield server

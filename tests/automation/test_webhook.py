@@ -18,20 +18,13 @@ from campaigns.document import Document, StepDoc, Trigger
 from lib.sealed import unseal
 from ops.work import QUEUES
 from tests import engine
-from tests.automation.webhooks import LOOPBACK, call, hooked, said
+from tests.automation.webhooks import call, hooked, said
 from tests.factories import NOW, TemplateFactory, UserFactory, site
 from tests.http_receiver import Receiver as Server
 from tests.http_receiver import answer, drip, hang, nothing, raw
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture
-def shop(settings):
-    settings.WEBHOOK_NETWORKS, settings.WEBHOOK_HTTP = LOOPBACK, True
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -9,19 +9,11 @@ from automation.call_models import Call, Receiver
 from automation.webhooks import receivers
 from lib import clock
 from tests import engine
-from tests.automation.webhooks import LOOPBACK, call, hooked
-from tests.http_receiver import Receiver as Server
+from tests.automation.webhooks import call, hooked
 from tests.http_receiver import answer
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def shop(settings):
-    settings.WEBHOOK_NETWORKS, settings.WEBHOOK_HTTP = LOOPBACK, True
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture

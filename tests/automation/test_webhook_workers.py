@@ -19,7 +19,7 @@ from automation.webhooks import calling, claiming, deciding, forgetting, judging
 from ops.models import Source
 from ops.work import QUEUES
 from tests import engine
-from tests.automation.webhooks import LOOPBACK, call, hooked
+from tests.automation.webhooks import call, hooked
 from tests.factories import NOW, UserFactory
 from tests.http_receiver import Receiver as Server
 from tests.http_receiver import answer, hang
@@ -27,13 +27,6 @@ from tests.processes import ROOT, database_url, kill, wait_until
 
 pytestmark = pytest.mark.django_db
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-
-
-@pytest.fixture
-def shop(settings):
-    settings.WEBHOOK_NETWORKS, settings.WEBHOOK_HTTP = LOOPBACK, True
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture
