@@ -27,7 +27,8 @@ def held(visits: Sequence[Visit], now: datetime) -> dict[int, Outcome]:
 
     Queries: the limits; where there are any, the lanes, what was sent to these addresses, and who waits for a place.
     """
-    asking = [visit for visit in visits if visit.enrollment.contact.address_id]
+    people = [(visit, visit.enrollment.contact) for visit in visits]
+    asking = [visit for visit, contact in people if contact.address_id and not contact.is_test]
     if not asking:
         return {}
     first = asking[0].enrollment

@@ -7,7 +7,7 @@ site are named, never numbered. What was written and read again is exactly the s
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
@@ -134,7 +134,9 @@ def _usual(one: msgspec.structs.FieldInfo) -> Any:
 
 
 def _inner(kind: Any) -> type[msgspec.Struct] | None:
-    """The struct that a field holds, or a list of them."""
+    """The struct that a field holds, or a list of them, whatever its limits."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if get_origin(kind) is list:
         kind = get_args(kind)[0]
     return kind if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else None

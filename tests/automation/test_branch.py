@@ -109,10 +109,13 @@ def test_of_a_step_passed_twice_the_last_outcome_counts(track):
     """Round and round until they are pro: each time the branch is asked anew."""
     first = {"field": "step.look", "op": "is not set"}
     flow(
-        branch(arm("first", first), arm("pro", PRO), first="look", pro=None, **{"else": None}),
+        branch(arm("first", first), arm("pro", PRO), first="rest", pro=None, **{"else": None}),
+        wait("rest", 1, "look"),
     )
     track(NOW, "ann", "users.signed_up", traits={"plan": "pro"})
-    assert list(Visit.objects.order_by("id").values_list("occurrence", "arm")) == [(1, "first"), (2, "pro")]
+    engine.run(NOW + timedelta(days=1))
+    looks = Visit.objects.filter(kind="branch")
+    assert list(looks.order_by("id").values_list("occurrence", "arm")) == [(1, "first"), (2, "pro")]
 
 
 def test_what_is_asked_of_a_segment_or_a_contact_has_no_steps():

@@ -11,7 +11,7 @@ from automation.models import Enrollment, Visit
 from campaigns.document import Reentry
 from campaigns.linear import Row
 from campaigns.models import FrequencyCap, Message
-from contacts.models import Suppression
+from contacts.models import Contact, Suppression
 from events import pipeline, recording
 from events.items import Item
 from ops.models import Source
@@ -106,6 +106,16 @@ def test_transactional_mail_neither_counts_nor_waits(inbox, track):
     does(track)
     does(track, "order.completed", at=NOW + HOUR)
     assert [subject for _, subject in mails(inbox)] == ["Receipt", "Offer", "Receipt"]
+
+
+def test_test_contacts_do_not_wait(inbox, track):
+    cap(1, 12)
+    campaign("First")
+    campaign("Second", event="cart.abandoned")
+    does(track)
+    Contact.objects.update(is_test=True)
+    does(track, "cart.abandoned")
+    assert [subject for _, subject in mails(inbox)] == ["First", "Second"]
 
 
 def test_the_more_important_takes_the_place_although_it_came_later(inbox, track):
