@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Q
 
 from campaigns.models import FrequencyCap
+from lib import lanes
 
 LOCK_CLASS = 7306
 LANES = 256
@@ -21,7 +22,6 @@ _COUNTED = """
 SELECT address_id, topic_id, coalesce(sent_at, created_at) FROM campaigns_message
 WHERE address_id = ANY(%s) AND purpose = 'marketing' AND state <> 'not_sent' AND coalesce(sent_at, created_at) > %s
 """
-_HOLD_FREE = "SELECT lane FROM unnest(%s::int[]) AS lane WHERE pg_try_advisory_xact_lock(%s, lane)"
 
 
 class Blocked(NamedTuple):
@@ -75,7 +75,5 @@ def caps_for(topic_id: int | None) -> list[FrequencyCap]:
 def hold_free(addresses: Iterable[int]) -> set[int]:
     """Take the lanes of these addresses that nobody has in hand; the addresses whose lanes are held."""
     asked = set(addresses)
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD_FREE, [sorted({pk % LANES for pk in asked}), LOCK_CLASS])
-        free = {lane for (lane,) in cursor.fetchall()}
+    free = lanes.hold_free(LOCK_CLASS, (pk % LANES for pk in asked))
     return {pk for pk in asked if pk % LANES in free}

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from contacts.models import LANES, Change, CompanyMember, ConsentRecord, Contact, ContactTag, Identity, Merge
+from lib import lanes
 from lib.due import work_off
 from lib.registry import Registry
 
@@ -21,7 +22,7 @@ SECOND_LOOK = timedelta(minutes=10)
 LANE_LOCK = 7301  # the class of the advisory locks that events.pipeline takes on its lanes
 
 # Apps above register `step(winner_id, loser_id, now)`: moves what they keep, and returns True when more is
-# left for another round. It runs inside a transaction that holds both contacts, and may run again.
+# left for another round. It runs inside a transaction that holds both contacts and their lanes, and may run again.
 Step = Callable[[int, int, datetime], bool | None]
 merge_steps: Registry[Step] = Registry("merge step")
 
@@ -68,10 +69,13 @@ def move_history(now: datetime, limit: int = 100) -> int:
 
 
 def _move(row: Merge, now: datetime) -> None:
-    # The winner may have been merged on since.
-    both = Contact.objects.filter(pk__in=[row.winner_id, row.loser_id]).order_by("pk")
-    held = {contact.pk: contact for contact in both.select_for_update(no_key=True)}
-    winner_id = held[row.loser_id].merged_into_id
+    winner_id = _became(row.loser_id)  # the winner may have been merged on since
+    if winner_id is not None:
+        lanes.hold(LANE_LOCK, (pk % LANES for pk in (winner_id, row.loser_id)))  # nobody asks about the two meanwhile
+    both = Contact.objects.filter(pk__in=[winner_id or row.winner_id, row.loser_id]).order_by("pk")
+    list(both.select_for_update(no_key=True).values_list("pk"))
+    if _became(row.loser_id) != winner_id:
+        return  # merged on while we waited: it is due still
     if winner_id is None:  # undone
         row.due_at = None
         row.save(update_fields=["due_at"])
@@ -86,6 +90,10 @@ def _move(row: Merge, now: datetime) -> None:
     if not any(more):
         row.due_at = second_look if now < second_look else None
     row.save(update_fields=["due_at"])
+
+
+def _became(loser_id: int) -> int | None:
+    return Contact.objects.values_list("merged_into", flat=True).get(pk=loser_id)
 
 
 def _park(row: Merge, fault: Exception) -> None:
@@ -218,7 +226,6 @@ WHERE contact.id = ANY(%s) AND contact.merged_into_id IS NOT NULL
 GROUP BY 1, 2 ORDER BY 1, 2
 ON CONFLICT (contact_id, company_id) DO NOTHING
 """
-_FREE_LANES = "SELECT lane FROM unnest(%s::int[]) AS lane WHERE pg_try_advisory_xact_lock(%s, lane)"
 _NEWS = """
 UPDATE contacts_change SET contact_id = contact.merged_into_id
 FROM contacts_contact AS contact
@@ -240,7 +247,6 @@ def _move_news(losers: list[int]) -> None:
     A lane that a worker has in hand is passed by, else its news would be read twice; what the worker makes
     of it is moved as history.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_FREE_LANES, [sorted({pk % LANES for pk in losers}), LANE_LOCK])
-        if free := [lane for (lane,) in cursor.fetchall()]:
-            cursor.execute(_NEWS, [free, losers])
+    if free := lanes.hold_free(LANE_LOCK, (pk % LANES for pk in losers)):
+        with connection.cursor() as cursor:
+            cursor.execute(_NEWS, [sorted(free), losers])

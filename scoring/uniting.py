@@ -7,7 +7,6 @@ from django.db import connection
 
 from scoring.models import ScoreModel
 from scoring.stage import settle_apart
-from segments import membership
 from segments.membership import Cause, Occasion
 
 # What was true of the loser is asked again of the winner.
@@ -32,7 +31,6 @@ SELECT model_id, %(now)s::date, band, -1 FROM gone RETURNING model_id
 
 def unite(winner_id: int, loser_id: int, now: datetime) -> None:
     """A merge step: the loser's ledger and stage become the winner's; nobody is told."""
-    membership.hold([winner_id, loser_id])
     values: dict[str, Any] = {"winner": winner_id, "loser": loser_id, "now": now}
     with connection.cursor() as cursor:
         cursor.execute(_END, values)

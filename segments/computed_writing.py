@@ -55,7 +55,6 @@ def unite(winner_id: int, loser_id: int, now: datetime) -> None:
     attributes = list(ComputedAttribute.objects.all())
     if not attributes:
         return
-    membership.hold([winner_id, loser_id])
     ids = array(one.pk for one in attributes)
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_TALLIES, [ids, loser_id, winner_id])

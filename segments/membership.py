@@ -15,6 +15,7 @@ from django.db import connection
 from contacts.merging import LANE_LOCK
 from contacts.models import LANES, Contact
 from events import recording
+from lib import lanes
 from ops.models import SiteSettings
 from segments import conditions
 from segments.models import Membership, Segment
@@ -63,9 +64,6 @@ SELECT entered, segment_id, contact_id, id, cause FROM moved
 WHERE cause <> 'definition' OR segment_id = ANY(%s::bigint[]) ORDER BY segment_id, id
 """
 
-_HOLD = "SELECT pg_advisory_xact_lock(%s, lane) FROM unnest(%s::int[]) AS lane"
-_HOLD_FREE = "SELECT lane FROM unnest(%s::int[]) AS lane WHERE pg_try_advisory_xact_lock(%s, lane)"
-
 
 class Moved(NamedTuple):
     """Somebody who entered or left."""
@@ -91,9 +89,7 @@ class Occasion:
 
 def hold(contact_ids: Iterable[int]) -> None:
     """Take the lanes of these contacts for this transaction, in their order, as the pipeline does."""
-    lanes = sorted({pk % LANES for pk in contact_ids})
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD, [LANE_LOCK, lanes])
+    lanes.hold(LANE_LOCK, (pk % LANES for pk in contact_ids))
 
 
 def hold_free(contact_ids: Collection[int]) -> set[int]:
@@ -101,9 +97,7 @@ def hold_free(contact_ids: Collection[int]) -> set[int]:
 
     For whoever has locked what comes after lanes: waiting for one might be waiting in a circle.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD_FREE, [sorted({pk % LANES for pk in contact_ids}), LANE_LOCK])
-        free = {lane for (lane,) in cursor.fetchall()}
+    free = lanes.hold_free(LANE_LOCK, (pk % LANES for pk in contact_ids))
     return {pk for pk in contact_ids if pk % LANES in free}
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from django.db import connection
 
 from contacts.models import Change
-from segments import membership
 
 # The older stay is kept; what the other one was in as well ends as merged.
 _END = """
@@ -25,7 +24,6 @@ _MOVE = "UPDATE segments_membership SET contact_id = %(winner)s WHERE contact_id
 
 def unite(winner_id: int, loser_id: int, now: datetime) -> None:
     """A merge step: memberships of the loser become the winner's."""
-    membership.hold([winner_id, loser_id])  # nobody asks about the two meanwhile
     values: dict[str, Any] = {"winner": winner_id, "loser": loser_id, "now": now, "day": now.date()}
     with connection.cursor() as cursor:
         cursor.execute(_END, values)

@@ -15,6 +15,12 @@ def others_busy() -> int:
     return _one(f"SELECT count(*) FROM pg_stat_activity WHERE {OTHERS} AND state = 'active'")
 
 
+def others_waiting_for_a_lane() -> int:
+    """How many wait for an advisory lock; from pg_locks, since a transaction reads pg_stat_activity but once."""
+    here = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    return _one(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = {here}")
+
+
 def cut_others() -> int:
     """End them, as a database that goes away would; how many they were."""
     return _one(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OTHERS}")

@@ -1,5 +1,6 @@
 import datetime as dt
 import threading
+import time
 
 import pytest
 from django.db import connection, transaction
@@ -9,8 +10,10 @@ from contacts.addresses import address_ids
 from contacts.models import Change, Company, ConsentRecord, Contact, Identity, Merge, Tag
 from events import pipeline
 from events.models import Event, EventRollup
+from lib import lanes
 from lib.ids import uuid7
 from ops.models import Source
+from tests.connections import others_waiting_for_a_lane
 
 NOW = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 LATER = NOW + merging.SECOND_LOOK
@@ -296,3 +299,27 @@ def test_news_in_a_workers_hands_is_not_moved_under_it():
     assert Change.objects.get(kind="event").contact_id == b.pk
     merging.move_history(NOW)
     assert Change.objects.get(kind="event").contact_id == a.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_history_waits_for_both_lanes_without_standing_in_the_way():
+    """Who holds the first and wants the second gets it: else the two would wait for each other."""
+    first, second = sorted([person("a"), person("b")], key=lambda one: one.pk % 256)
+    merged((first, second))
+    held, got = threading.Event(), []
+
+    def work():
+        with transaction.atomic():
+            lanes.hold(pipeline.LOCK_CLASS, [first.pk % 256])
+            held.set()
+            while others_waiting_for_a_lane() == 0:
+                time.sleep(0.01)
+            got.extend(lanes.hold_free(pipeline.LOCK_CLASS, [second.pk % 256]))
+
+    def move():
+        held.wait()
+        merging.move_history(NOW)
+
+    run(work, move)
+    assert got == [second.pk % 256]
+    assert Merge.objects.get().fault == ""
