@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from automation import enrolling, releasing
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.models import Enrollment, Visit
 from campaigns.document import StepDoc
 from campaigns.publishing import describe
@@ -26,7 +26,7 @@ class Refused(ValueError):
 
 def steps_of(enrollment: Enrollment) -> list[StepDoc]:
     """The steps to which somebody can be moved: those of the version that they follow."""
-    return of_versions([enrollment.version_id])[enrollment.version_id].steps
+    return of_version(enrollment.version_id).steps
 
 
 @again_after_deadlock  # a mail of theirs may be in hand

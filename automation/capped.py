@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from automation.documents import of_versions
+from automation.documents import of_version
+from automation.in_hand import A_MOMENT
 from automation.models import Visit
 from automation.zones import in_zone
 from campaigns import capping
@@ -18,7 +19,6 @@ from lib.durations import in_words
 from ops.models import SiteSettings
 
 LONGEST = timedelta(hours=24)
-A_MOMENT = timedelta(seconds=1)  # somebody else is about to mail the same address
 PRIORITIES = {"low": 0, "normal": 1, "high": 2}
 
 
@@ -32,7 +32,7 @@ def held(visits: Sequence[Visit], now: datetime) -> dict[int, Outcome]:
     if not asking:
         return {}
     first = asking[0].enrollment
-    document = of_versions([first.version_id])[first.version_id]
+    document = of_version(first.version_id)
     step = document.step(asking[0].step_uid)
     if step is None or _is_exempt(step.config.get("template")):
         return {}

@@ -16,7 +16,7 @@ from django.db.models import Min
 
 from automation import dates
 from automation.dates import Reading
-from automation.documents import of_versions
+from automation.documents import of_version, of_versions
 from automation.enrolling import Start, occasion
 from automation.entering import enter_starts, named
 from automation.following import TAKING_IN
@@ -144,7 +144,7 @@ def fill(job: Job, now: datetime) -> bool:
     if campaign is None or campaign.live_id is None:
         job.result = "Another version was published meanwhile; a newer job does the work."
         return True
-    rules = rules_of(campaign.pk, of_versions([campaign.live_id])[campaign.live_id])
+    rules = rules_of(campaign.pk, of_version(campaign.live_id))
     after = job.cursor.get("after", 0)
     if not after:
         job.total = Contact.objects.current().count()
@@ -193,7 +193,7 @@ def _batch_of(campaign_id: int, now: datetime) -> int:
 def _let_in(campaign_id: int, rows: Sequence[DateDue], now: datetime) -> list[DateDue]:
     campaign = Campaign.objects.get(pk=campaign_id)
     assert campaign.live_id
-    rules = {rule.key: rule for rule in rules_of(campaign_id, of_versions([campaign.live_id])[campaign.live_id])}
+    rules = {rule.key: rule for rule in rules_of(campaign_id, of_version(campaign.live_id))}
     for key in sorted({row.trigger for row in rows}):
         its = [row for row in rows if row.trigger == key]
         if key not in rules:

@@ -9,6 +9,10 @@ KEPT = 500
 _documents: dict[int, Document] = {}
 
 
+def of_version(pk: int) -> Document:
+    return of_versions([pk])[pk]
+
+
 def of_versions(ids: Iterable[int]) -> dict[int, Document]:
     """By the id of the version."""
     asked = set(ids)

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import BooleanField, Case, Expression, F, QuerySet, Value, When
 
 from automation.admitting import Admitted, Match, Refused, admit
-from automation.documents import of_versions
+from automation.documents import of_version, of_versions
 from automation.enrolling import Start, occasion
 from automation.models import Refusal
 from campaigns.document import Document, Trigger
@@ -201,7 +201,7 @@ def _triggered_by(types: set[str]) -> list[Campaign]:
 def definition(campaign: Campaign) -> Document:
     """The live document, typed."""
     assert campaign.live_id
-    return of_versions([campaign.live_id])[campaign.live_id]
+    return of_version(campaign.live_id)
 
 
 # --- who matches ---

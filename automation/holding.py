@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from automation import capped
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.models import Visit
 from automation.opening import Stretch, next_stretch, opening
 from automation.zones import flaw, spoken, zone_of
@@ -48,7 +48,7 @@ def _hours(visit: Visit, transactional: bool) -> "Hours":
     """Those of the step count, else those of the campaign; quiet hours count beside them."""
     row, site = visit.enrollment, SiteSettings.get()
     own = windows.read(visit.step.config.get("window"))  # type: ignore[attr-defined]
-    window = own or windows.read(of_versions([row.version_id])[row.version_id].window)
+    window = own or windows.read(of_version(row.version_id).window)
     said = {f"the send window is {windows.words(window)}": window} if window else {}
     if site.has_quiet_hours and not transactional:
         said[f"nothing is sent in the quiet hours, {site.quiet_from:%H:%M} to {site.quiet_to:%H:%M}"] = _awake(site)

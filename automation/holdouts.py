@@ -1,12 +1,12 @@
 """Those who get nothing, so that it can be seen what campaigns change: chosen by hash, once, and kept."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from automation.enrolling import Entry
 from automation.models import Assignment, SiteAssignment
 from campaigns.models import EmailTemplate
+from lib.chances import share_of
 from ops.models import SiteSettings
 
 HOLDOUT, IN = "holdout", "in"
@@ -80,5 +80,4 @@ def _transactional(entries: Iterable[Entry]) -> set[int]:
 
 def share(campaign_id: int, contact_id: int, name: str) -> float:
     """A number from 0 to 100 that belongs to this contact, campaign and choice."""
-    digest = hashlib.sha256(f"{campaign_id}:{contact_id}:{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 * 100
+    return share_of(campaign_id, contact_id, name) * 100

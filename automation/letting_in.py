@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from automation import backfilling
 from automation.admitting import Admitted
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.enrolling import Start, occasion
 from automation.entering import enter_starts, named
 from campaigns.document import Trigger
@@ -62,7 +62,7 @@ def step(job: Job, now: datetime) -> bool:
         job.due_at = now + A_MINUTE
         job.result = "It waits, because the campaign is paused."
         return False
-    document = of_versions([campaign.live_id])[campaign.live_id]
+    document = of_version(campaign.live_id)
     found = named(job.arguments.get("trigger", ""))(document)
     if not found and "days" not in job.arguments:
         job.result = _told(job, "The trigger was changed meanwhile. ")

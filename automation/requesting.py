@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.entering import enter_contacts
 from automation.models import Enrollment, EntryRequest
 from campaigns.models import Campaign
@@ -81,7 +81,7 @@ def _check(campaign: Campaign, at: datetime | None, now: datetime) -> None:
         raise Refused(f"The campaign “{campaign}” is a draft; activate it first.")
     if at and at - now > LONGEST_PLAN:
         raise Refused("“at” is at most 2 years from now.")
-    document = of_versions([campaign.live_id])[campaign.live_id]
+    document = of_version(campaign.live_id)
     if not any(trigger.kind == API for trigger in document.triggers):
         label = TRIGGER_KINDS[API].label.lower()
         raise Refused(f"The campaign “{campaign}” does not take people in by “{label}”; add that to its triggers.")

@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from automation import dating, letting_in, prospects
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.models import Timer
 from automation.scheduling import Broadcast, Schedule, last_run, moment, next_run, zone_named
 from campaigns import doors
@@ -29,7 +29,7 @@ STILL_RUN = timedelta(hours=24)
 
 def set_timers(campaign: Campaign, version: Version, now: datetime) -> None:
     """Listener to publishing: what the version does by time, and nothing else, is kept."""
-    document = of_versions([version.pk])[version.pk]
+    document = of_version(version.pk)
     timed = {key_of(one): one for one in document.triggers if one.kind in (SCHEDULE, BROADCAST, dating.KIND)}
     Timer.objects.filter(campaign=campaign).exclude(trigger__in=timed).delete()
     site = SiteSettings.get()
@@ -65,7 +65,7 @@ def skip_pause(campaign: Campaign, stop: Stop, now: datetime) -> None:
     """Listener to resuming: a schedule goes on with its next run; a broadcast that is overdue goes out now."""
     if not campaign.live_id:
         return
-    site, triggers = SiteSettings.get(), _by_key(of_versions([campaign.live_id])[campaign.live_id])
+    site, triggers = SiteSettings.get(), _by_key(of_version(campaign.live_id))
     for timer in Timer.objects.filter(campaign=campaign, due_at__lte=now).select_for_update():
         if (trigger := triggers.get(timer.trigger)) and trigger.kind == SCHEDULE:
             timer.due_at = _first(trigger, site, now)
@@ -80,7 +80,7 @@ def follow_zone(now: datetime) -> None:
         for timer in old.select_for_update(skip_locked=True, of=("self",)):
             campaign = timer.campaign
             timer.zone = site.timezone
-            document = of_versions([campaign.live_id])[campaign.live_id] if campaign.live_id else Document()
+            document = of_version(campaign.live_id) if campaign.live_id else Document()
             trigger = _by_key(document).get(timer.trigger)
             if trigger and trigger.kind == dating.KIND and campaign.live_id:
                 _fill(campaign, campaign.live_id, now)
@@ -105,7 +105,7 @@ def work(now: datetime) -> int:
     if timer is None:
         return 0
     campaign = timer.campaign
-    document = of_versions([campaign.live_id])[campaign.live_id] if campaign.live_id else Document()
+    document = of_version(campaign.live_id) if campaign.live_id else Document()
     trigger = _by_key(document).get(timer.trigger)
     run = timer.due_at
     timer.due_at = None

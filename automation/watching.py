@@ -44,9 +44,7 @@ class Question:
 
 def follow(batch) -> None:
     """Pipeline stage: only the campaigns that look out for what was written, only the contacts it is about."""
-    written = reading.written(batch.changes, batch.events)
-    for token, contacts in batch.written.items():
-        written.setdefault(token, set()).update(contacts)
+    written = reading.of(batch)
     versions = _versions(written)
     people = _people(versions, written, batch.now) if versions else []
     if not people:
@@ -72,25 +70,27 @@ def _people(versions: Mapping[int, set[str]], written: Mapping[str, set[int]], n
     everything = written.get(reading.EVERYTHING, set())
     contacts = set(everything).union(*(written.get(token, ()) for its in versions.values() for token in its))
     documents = of_versions(versions)
-    looks = {pk: list(watching(document)) for pk, document in documents.items()}
+    looks = {pk: [(one, tokens(one.watch)) for one in watching(document)] for pk, document in documents.items()}
     inside = Q(state__in=Enrollment.INSIDE)
-    goals = [pk for pk, its in looks.items() if any(one.role == GOAL for one in its)]
+    goals = [pk for pk, its in looks.items() if any(one.role == GOAL for one, _ in its)]
     lately = Q(version__in=goals, entered_at__gte=now - LONGEST)
     rows = Enrollment.objects.filter(inside | lately if goals else inside, version__in=versions, contact__in=contacts)
     return [
         Inside(row, documents[row.version_id], its)
         for row in rows.order_by("id")
-        if (its := [one for one in looks[row.version_id] if _concerns(one, row, written, everything)])
+        if (its := [one for one, read in looks[row.version_id] if _concerns(one, read, row, written, everything)])
     ]
 
 
-def _concerns(one: Watching, row: Enrollment, written: Mapping[str, set[int]], everything: set[int]) -> bool:
+def _concerns(
+    one: Watching, tokens: Iterable[str], row: Enrollment, written: Mapping[str, set[int]], everything: set[int]
+) -> bool:
     """Was something written about them that this watch reads, and are they where it counts?"""
     if one.role == WAKE and not (row.listens and row.step_uid == one.step_uid):
         return False
     if one.role == EXIT and row.state not in Enrollment.INSIDE:
         return False
-    read = any(row.contact_id in written.get(token, ()) for token in tokens(one.watch))
+    read = any(row.contact_id in written.get(token, ()) for token in tokens)
     return read or (not one.watch.event and row.contact_id in everything)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.models import Assignment, Enrollment, Refusal
 from campaigns.document import Document, Tree
 from campaigns.models import Campaign, Message
@@ -65,7 +65,7 @@ def _checks(campaign: Campaign, contact: Contact, before: list[Enrollment], now:
     yield Check("State", running, f"The campaign is {campaign.get_state_display().lower()}.")
     if campaign.live_id is None:
         return
-    document = of_versions([campaign.live_id])[campaign.live_id]
+    document = of_version(campaign.live_id)
     yield _about_triggers(document, contact, now)
     if not conditions.is_empty(document.audience):
         yield _condition("Which people", document.audience, contact, now)

@@ -16,7 +16,6 @@ from campaigns.step_kinds import STEP_KINDS, StepKind
 from campaigns.watches import in_words as watch_in_words
 
 GROUPS = ["Messages", "Timing", "Flow", "People", "Outside"]
-MOST_DRAWN = 200
 _step_place = re.compile(r"^steps\[([^\]]*)\]")
 UNREACHED = "Nobody gets here: lead a way to it, move it to a way, or delete it."
 LEAVES_ALL = "Everybody leaves here, so nobody gets to what follows. Say “only if”, or delete what follows."

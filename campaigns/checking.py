@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from campaigns import flow, watches, windows
 from campaigns.document import MAX_STEPS, Document, StepDoc, Trigger
@@ -12,8 +13,9 @@ from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
 from contacts.models import Topic
 from segments import conditions
 
-MAX_NAME, MAX_TITLE, MAX_OBJECTIVE = 80, 120, 300
+MAX_NAME = 80
 ENTRY_KEY = re.compile(r"[A-Za-z_][\w.-]{0,59}")
+NO_ENTRY_KEY = "Write the name of one event property, such as order_id."
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,15 @@ def _about_itself(document: Document) -> list[Problem]:
     found = []
     if not document.name.strip():
         found.append(Problem("name", "Give the campaign a name."))
-    for name, most in (("name", MAX_TITLE), ("objective", MAX_OBJECTIVE)):
+    for name in ("name", "objective"):
+        column: Any = Campaign._meta.get_field(name)
+        most = column.max_length
         if len(getattr(document, name)) > most:
             found.append(Problem(name, f"The {name} has at most {most} characters; shorten it."))
     if document.topic and not ("\x00" not in document.topic and Topic.objects.filter(key=document.topic).exists()):
         found.append(Problem("topic", f"There is no topic “{document.topic}”; choose one of the list."))
     if document.entry_key and not ENTRY_KEY.fullmatch(document.entry_key):
-        found.append(Problem("entry_key", "Write the name of one event property, such as order_id."))
+        found.append(Problem("entry_key", NO_ENTRY_KEY))
     if document.type not in Campaign.Type.values:
         found.append(Problem("type", f"“{document.type}” is no type of campaign; choose one of the list."))
     if not 0 <= document.holdout <= 50:

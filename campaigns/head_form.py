@@ -1,6 +1,5 @@
 """Everything about a campaign but what lets people in and its steps."""
 
-import re
 from typing import Any
 
 from django import forms
@@ -8,6 +7,7 @@ from django.contrib.admin import VERTICAL
 from msgspec.structs import replace
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from campaigns.checking import ENTRY_KEY, NO_ENTRY_KEY
 from campaigns.document import Document, Reentry
 from campaigns.models import Campaign
 from campaigns.sequence_offers import UNIT_CHOICES, whole_number
@@ -90,8 +90,8 @@ class HeadForm(WindowFields):
 
     def clean_entry_key(self) -> str:
         key = self.cleaned_data["entry_key"].strip()
-        if key and not re.fullmatch(r"[A-Za-z_][\w.-]*", key):
-            raise forms.ValidationError("Write the name of one event property, such as order_id.")
+        if key and not ENTRY_KEY.fullmatch(key):
+            raise forms.ValidationError(NO_ENTRY_KEY)
         return key
 
     def clean(self):

@@ -36,6 +36,14 @@ def written(changes: Iterable[Change], events: Iterable[Event]) -> dict[str, set
     return found
 
 
+def of(batch) -> dict[str, set[int]]:
+    """The same of a batch of the pipeline, with what its stages have written so far."""
+    found = written(batch.changes, batch.events)
+    for token, contacts in batch.written.items():
+        found.setdefault(token, set()).update(contacts)
+    return found
+
+
 def _tokens(change: Change) -> list[str]:
     if change.kind in (Change.Kind.MERGED, Change.Kind.CREATED):
         return [EVERYTHING]

@@ -13,9 +13,7 @@ from segments.models import Segment
 
 def follow(batch) -> None:
     """Pipeline stage: only the segments that read what was written, only the contacts touched."""
-    written = reading.written(batch.changes, batch.events)
-    for token, contacts in batch.written.items():
-        written.setdefault(token, set()).update(contacts)
+    written = reading.of(batch)
     readers = Segment.objects.evaluated().filter(reads__overlap=[*written])
     if reading.EVERYTHING in written:
         readers = Segment.objects.evaluated()

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.forms.digest import DigestForm
 from automation.kinds.email import EmailKind
 from automation.zones import spoken, zone_of
@@ -151,7 +151,7 @@ def _belongs(event: Event, visit) -> bool:
     row = visit.enrollment
     if event.received_at < visit.entered_at and not (_is_first(visit) and event.id == row.event_id):
         return False
-    key = of_versions([row.version_id])[row.version_id].entry_key
+    key = of_version(row.version_id).entry_key
     if not key:
         return True
     value = event.properties.get(key)

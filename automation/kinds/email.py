@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from automation import holding
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.forms.email import EmailForm
 from campaigns import windows
 from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
@@ -61,7 +61,7 @@ class EmailKind(StepKind):
         step = visits[0].step
         lateness = timedelta(hours=step.config.get("lateness_hours", DEFAULT_LATENESS_HOURS))
         version = visits[0].enrollment.version_id  # not the live one: who drains keeps their version's topic
-        topic = Topic.objects.filter(key=of_versions([version])[version].topic or "").first()
+        topic = Topic.objects.filter(key=of_version(version).topic or "").first()
         return [self._message(visit, template, lateness, topic, now) for visit in visits]
 
     def _message(self, visit, template, lateness, topic, now):

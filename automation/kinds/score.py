@@ -1,12 +1,12 @@
 """Change score: points for those who come by, or another stage of the lifecycle."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from automation.forms.score import ScoreForm
+from automation.in_hand import A_MOMENT
 from campaigns.step_kinds import Done, StepKind, Wait
 from scoring import adjusting, reading, rule_words, shown
 from scoring.adjusting import MAX_REASON, Deed, Refused
@@ -17,8 +17,6 @@ from scoring.reading import Standing
 from segments.membership import hold_free
 
 EFFECTS = ("add", "set", "reset", "stage")
-# Somebody else works on these contacts' scores: a moment later the lane is free.
-A_MOMENT = timedelta(seconds=1)
 
 
 class Change(msgspec.Struct, kw_only=True):

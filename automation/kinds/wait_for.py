@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
-from automation.documents import of_versions
+from automation.documents import of_version
 from automation.forms.wait_for import WaitForForm
+from automation.in_hand import A_MOMENT
+from automation.kinds.arms import read
 from automation.kinds.wait import LONGEST_DAYS, begun
 from automation.models import Enrollment, Visit
 from automation.zones import in_zone
@@ -26,7 +27,6 @@ from segments.happened import CLOCKS
 from segments.membership import hold_free
 
 MAX_ARMS = 10
-A_MOMENT = timedelta(seconds=1)  # somebody else has the contact's news in hand just now
 LOOK = timedelta(minutes=15)  # how often a condition is asked that time alone may turn
 SINCE = ("step", "entry", "ever")
 
@@ -53,7 +53,7 @@ class WaitForKind(StepKind):
     form = WaitForForm
 
     def problems(self, config):
-        settings = _read(config)
+        settings = read(config, Settings)
         if settings is None:
             return ["This step cannot be read; choose again what it waits for."]
         found = [] if settings.arms else ["Choose what to wait for."]
@@ -70,21 +70,21 @@ class WaitForKind(StepKind):
         return []
 
     def arms(self, config):
-        settings = _read(config) or Settings()
+        settings = read(config, Settings) or Settings()
         ways = [Arm(arm.uid, _capital(in_words(arm).strip("“”"))) for arm in settings.arms]
         return [*ways, Arm("timeout", f"Not within {_span_in_words(settings)}")]
 
     def pauses(self, config, arm):
-        settings = _read(config) or Settings()
+        settings = read(config, Settings) or Settings()
         fresh = settings.since == "step" and any(one.uid == arm and one.event for one in settings.arms)
         return arm == "timeout" or fresh
 
     def watches(self, config):
-        settings = _read(config)
+        settings = read(config, Settings)
         return settings.arms if settings else []
 
     def describe(self, config):
-        settings = _read(config)
+        settings = read(config, Settings)
         if settings is None or not settings.arms:
             return "wait for something"
         what = " or ".join(in_words(arm) for arm in settings.arms)
@@ -97,31 +97,42 @@ class WaitForKind(StepKind):
         free = hold_free(fresh) if fresh else set()
         asking = [visit for visit in visits if _asks(visit, free)]
         true = _first(settings, asking, now)
-        site = SiteSettings.get()
-        return [self._outcome(settings, visit, true.get(visit.enrollment.pk), free, site, now) for visit in visits]
+        turn = _Turn(settings, SiteSettings.get(), free, now)
+        return [turn.outcome(visit, true.get(visit.enrollment.pk)) for visit in visits]
 
-    def _outcome(self, settings, visit, arm: Watch | None, free: set[int], site, now) -> Outcome:
+
+class _Turn:
+    """Everybody who stands in the step; what is the same for all is worked out once."""
+
+    def __init__(self, settings: Settings, site: SiteSettings, free: set[int], now: datetime):
+        self.settings, self.site, self.free, self.now = settings, site, free, now
+        self.words = {arm.uid: in_words(arm) for arm in settings.arms}
+        self.span, self.turns = _span_in_words(settings), _turns(settings)
+
+    def outcome(self, visit, arm: Watch | None) -> Outcome:
         facts = visit.facts or {}
         if woken := facts.get("woken"):
-            return _woken(settings, woken, visit, site)
+            return self._woken(visit, woken)
         if arm:
-            return Done(f"{_capital(in_words(arm))}: so it was, and they went on.", arm=arm.uid)
-        if not _has_begun(visit) and visit.enrollment.contact_id not in free:
-            return Wait("Their news are being looked through just now.", now + A_MOMENT)
-        until = _until(settings, visit, now)
-        if now >= until:
-            return Done(f"Nothing of it happened within {_span_in_words(settings)}.", arm="timeout")
-        words = f"Waits until {' or '.join(in_words(arm) for arm in settings.arms)}, at most until "
-        local = in_zone(until, visit.enrollment.contact.timezone, site)
-        due = min(until, now + LOOK) if _turns(settings) else until
+            return Done(f"{_capital(self.words[arm.uid])}: so it was, and they went on.", arm=arm.uid)
+        if not _has_begun(visit) and visit.enrollment.contact_id not in self.free:
+            return Wait("Their news are being looked through just now.", self.now + A_MOMENT)
+        until = _until(self.settings, visit, self.now)
+        if self.now >= until:
+            return Done(f"Nothing of it happened within {self.span}.", arm="timeout")
+        words = f"Waits until {' or '.join(self.words.values())}, at most until "
+        local = in_zone(until, visit.enrollment.contact.timezone, self.site)
+        due = min(until, self.now + LOOK) if self.turns else until
         return Wait(f"{words}{local}."[:400], due, facts={**facts, "until": until.isoformat()}, listens=True)
 
-
-def _read(config: Any) -> Settings | None:
-    try:
-        return msgspec.convert(config, Settings)
-    except msgspec.ValidationError:
-        return None
+    def _woken(self, visit, woken: dict) -> Outcome:
+        if woken["arm"] == "timeout":
+            return Done(woken.get("because") or "They were let go on before the time was up.", arm="timeout")
+        if woken["arm"] not in self.words:  # the version that is live now waits for other things
+            return Done("What it waited for is no longer part of the step.", arm="timeout")
+        at, zone = woken.get("at"), visit.enrollment.contact.timezone
+        when = f", {in_zone(datetime.fromisoformat(at), zone, self.site)}" if at else ""
+        return Done(f"{_capital(self.words[woken['arm']])}{when}."[:400], arm=woken["arm"], facts=visit.facts)
 
 
 def _about_time(settings: Settings) -> Iterable[str]:
@@ -180,17 +191,6 @@ def _until(settings: Settings, visit, now: datetime) -> datetime:
     )
 
 
-def _woken(settings: Settings, woken: dict, visit, site) -> Outcome:
-    if woken["arm"] == "timeout":
-        return Done(woken.get("because") or "They were let go on before the time was up.", arm="timeout")
-    arm = next((arm for arm in settings.arms if arm.uid == woken["arm"]), None)
-    if arm is None:  # the version that is live now waits for other things
-        return Done("What it waited for is no longer part of the step.", arm="timeout")
-    at = woken.get("at")
-    when = f", {in_zone(datetime.fromisoformat(at), visit.enrollment.contact.timezone, site)}" if at else ""
-    return Done(f"{_capital(in_words(arm))}{when}."[:400], arm=arm.uid, facts=visit.facts)
-
-
 def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Watch]:
     """Of each, the first arm that is true already; one query."""
     if not visits:
@@ -212,9 +212,7 @@ def _true(arm: Watch, since: str, rows: Sequence[Enrollment], now: datetime) -> 
     asked = Enrollment.objects.filter(pk__in=[row.pk for row in rows])
     if not arm.event:
         return asked.filter(conditions.compiled(arm.condition, "enrollment", now, only=contacts))
-    return asked.filter(
-        Exists(_happened(arm, since, of_versions([rows[0].version_id])[rows[0].version_id], contacts, now))
-    )
+    return asked.filter(Exists(_happened(arm, since, of_version(rows[0].version_id), contacts, now)))
 
 
 def _happened(arm: Watch, since: str, document: Document, contacts: set[int], now: datetime) -> QuerySet:

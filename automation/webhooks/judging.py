@@ -1,6 +1,5 @@
 """What an attempt means for its call: done, failed, or tried again, and when."""
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,6 +8,7 @@ from typing import Any
 
 from automation.call_models import Call
 from automation.webhooks.config import Hook, success_codes
+from lib.chances import share_of
 from lib.clean_json import MAX_DEPTH, Unclean, parse
 from lib.durations import in_words
 from lib.http_call import Answer, Failed
@@ -100,9 +100,7 @@ def _rounded(wait: timedelta) -> timedelta:
 
 def delay(call: Call, tries: int) -> timedelta:
     """How long to wait after so many tries: a fifth more or less, by a hash of the call."""
-    digest = hashlib.sha256(f"{call.pk}:{tries}".encode()).digest()
-    share = int.from_bytes(digest[:4], "big") / 2**32
-    return WAITS[tries - 1] * (0.8 + 0.4 * share)
+    return WAITS[tries - 1] * (0.8 + 0.4 * share_of(call.pk, tries))
 
 
 def retry_after(answer: Answer, at: datetime) -> timedelta | None:
