@@ -196,7 +196,7 @@ def save(model_admin, request, object_id):
 def _save(request, campaign: Campaign) -> dict[str, Any]:
     asked = clean_json.parse(request.body or b"{}", LARGEST, LEVELS)
     document, revision = _document(asked), asked.get("revision")
-    if not isinstance(revision, int) or "document" not in asked:
+    if type(revision) is not int or "document" not in asked:  # True is an int, too
         raise NotADocument("The definition is missing; load the page again.")
     campaign = lifecycle.save_draft(campaign, document, revision, request.user, clock.now())
     return {"revision": campaign.revision, "said": _saved(campaign, document), "head": _head(request, campaign)}

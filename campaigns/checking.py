@@ -13,7 +13,7 @@ from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
 from contacts.models import Topic
 from segments import conditions
 
-MAX_NAME = 80
+MAX_NAME, MOST_BETWEEN = 80, 1_000
 ENTRY_KEY = re.compile(r"[A-Za-z_][\w.-]{0,59}")
 NO_ENTRY_KEY = "Write the name of one event property, such as order_id."
 
@@ -53,8 +53,8 @@ def _about_itself(document: Document) -> list[Problem]:
         found.append(Problem("type", f"“{document.type}” is no type of campaign; choose one of the list."))
     if not 0 <= document.holdout <= 50:
         found.append(Problem("holdout", "The holdout is a percentage from 0 to 50."))
-    if document.reentry.mode == "once_per" and document.reentry.amount < 1:
-        found.append(Problem("reentry", "Say once per how long: a number of 1 or more."))
+    if document.reentry.mode == "once_per" and not 1 <= document.reentry.amount <= MOST_BETWEEN:
+        found.append(Problem("reentry", f"Say once per how long: a whole number from 1 to {MOST_BETWEEN:,}."))
     found += [Problem("window", sentence) for _, sentence in windows.faults(document.window)]
     asked = "event" if all(_by_event(trigger) for trigger in document.triggers) else "contact"
     found += [_within("audience", fault) for fault in conditions.validate(document.audience, asked)]

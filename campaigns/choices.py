@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from lib.said_plainly import plainly
+
 
 class StepChoice(msgspec.Struct, kw_only=True):
     """What becomes of those in a step that is no more: the next step now, a chosen one now or when due, or out."""
@@ -39,7 +41,7 @@ def parse(value: Any) -> Choices:
     try:
         return msgspec.convert(value, Choices)
     except msgspec.ValidationError as fault:
-        raise NoChoice(f"What becomes of those inside cannot be read: {fault}.") from fault
+        raise NoChoice(f"What becomes of those inside cannot be read: {plainly(fault).sentence}") from fault
 
 
 def to_json(choices: Choices) -> dict:

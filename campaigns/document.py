@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from lib.said_plainly import plainly
+
 Tree = dict[str, Any] | None
 MAX_STEPS = 100
 # What nobody types; more would only make pages and queries slow. What is right `campaigns.checking` says.
@@ -97,7 +99,7 @@ def parse(value: dict) -> Document:
     try:
         return msgspec.convert(value, Document)
     except msgspec.ValidationError as fault:
-        raise NotADocument(f"The definition cannot be read: {fault}.") from fault
+        raise NotADocument(plainly(fault).sentence) from fault
 
 
 def to_json(document: Document) -> dict:

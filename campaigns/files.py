@@ -18,6 +18,7 @@ from campaigns.naming import Fault, ToNames, ToNumbers
 from campaigns.step_kinds import STEP_KINDS
 from contacts.models import Topic
 from lib import plain_yaml
+from lib.said_plainly import plainly
 
 FORMAT = "dripline-campaign/1"
 UID = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
@@ -25,12 +26,6 @@ HEAD = (
     "# A campaign of Dripline. Make a draft of it: manage.py campaigns apply FILE --by NAME, or Upload in the admin.\n"
 )
 ALWAYS = {"type", "objective", "triggers"}  # also where they are as usual; what has no usual value always stands
-_EXPECTED = re.compile(r"Expected `(.+?)`, got `(.+?)` - at `\$\.?(.*)`\Z")
-_NOT_ONE_OF = re.compile(r"Invalid enum value (.+?) - at `\$\.?(.*)`\Z")
-_WORDS = {
-    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
-    "object": "a mapping", "null": "empty",
-}  # fmt: skip
 
 
 class NotReadable(ValueError):
@@ -228,17 +223,8 @@ def _typed(plain: dict[str, Any]) -> Document:
     try:
         return msgspec.convert(plain, Document)
     except msgspec.ValidationError as fault:
-        raise NotReadable([_in_words(str(fault))]) from fault
-
-
-def _in_words(said: str) -> Fault:
-    if found := _EXPECTED.match(said):
-        wanted = " or ".join(_WORDS.get(word.strip(), word.strip()) for word in found[1].split("|"))
-        return Fault(found[3], f"This must be {wanted}, not {_WORDS.get(found[2], found[2])}.")
-    if found := _NOT_ONE_OF.match(said):
-        return Fault(found[2], f"{found[1].replace(chr(39), '')[:60]} is not one of the choices here.")
-    path = said.partition("`$")[2].strip("`").removeprefix(".")
-    return Fault(path, f"This cannot be read: {said.partition(' - at')[0]}.")
+        said = plainly(fault)
+        raise NotReadable([Fault(said.path, f"{'This' if said.path else 'It'} {said.words}.")]) from fault
 
 
 def _about_topic(document: Document) -> Iterator[Fault]:

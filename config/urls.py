@@ -12,3 +12,5 @@ urlpatterns = [
     path("", include("campaigns.urls")),
     path("", admin.site.urls),
 ]
+
+handler400 = "config.bad_requests.bad_request"

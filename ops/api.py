@@ -13,6 +13,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from lib import clean_json
+from ops import api_words
 from ops.models import ApiKey, Source
 
 MAX_LIMIT, LIMIT = 200, 50
@@ -51,7 +52,8 @@ class Body(serializers.Serializer):
         if not isinstance(request.data, Mapping):
             raise bad_input("Send a JSON object.")
         body = cls(data=request.data)
-        body.is_valid(raise_exception=True)
+        if not body.is_valid():
+            raise exceptions.ValidationError(api_words.in_words(body.errors, body))
         return body.validated_data
 
 

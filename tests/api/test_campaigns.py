@@ -157,7 +157,7 @@ def inbox_of(settings, now):
 @pytest.mark.parametrize(
     ("body", "field", "said"),
     [
-        ({}, "contact", "required"),
+        ({}, "contact", "“contact” is missing; send text."),
         ({"contact": "user:nobody"}, None, "There is no contact “user:nobody”."),
         ({"contact": "ann"}, None, "A contact is named by its number"),
         ({"contact": "user:ann", "at": "soon"}, "at", ""),
