@@ -50,14 +50,10 @@ def _hours(visit: Visit, transactional: bool) -> "Hours":
     own = windows.read(visit.step.config.get("window"))  # type: ignore[attr-defined]
     window = own or windows.read(of_version(row.version_id).window)
     said = {f"the send window is {windows.words(window)}": window} if window else {}
-    if site.has_quiet_hours and not transactional:
-        said[f"nothing is sent in the quiet hours, {site.quiet_from:%H:%M} to {site.quiet_to:%H:%M}"] = _awake(site)
+    awake = None if transactional else windows.awake(site)
+    if awake:
+        said[f"nothing is sent in the quiet hours, {awake.end} to {awake.start}"] = awake
     return Hours(site, said)
-
-
-def _awake(site: SiteSettings) -> Window:
-    start, end = f"{site.quiet_to:%H:%M}", f"{site.quiet_from:%H:%M}"
-    return Window(start=start, end=end, outside="cancel" if site.quiet_cancels else "hold")
 
 
 @dataclass

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns import flow, watches, windows
+from campaigns import flow, watches, window_checks, windows
 from campaigns.document import MAX_STEPS, Document, StepDoc, Trigger
 from campaigns.models import Campaign
 from campaigns.step_kinds import STEP_KINDS
@@ -33,6 +33,7 @@ def problems(document: Document) -> list[Problem]:
         *_about_triggers(document),
         *_about_watches(document),
         *_about_steps(document),
+        *(Problem(place, sentence) for place, sentence in window_checks.never_open(document)),
     ]
 
 

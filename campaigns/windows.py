@@ -10,7 +10,9 @@ import msgspec
 
 from lib import weekdays
 from lib.weekdays import Weekday, are_weekdays, read_time
+from ops.models import SiteSettings
 
+DAY, WEEK = 24 * 60, 7 * 24 * 60
 OUTSIDE = [("hold", "it waits until the window opens"), ("cancel", "it is not sent")]
 
 
@@ -81,3 +83,26 @@ def words(window: Window) -> str:
         return days
     end = f"{window.start} to {window.end}{' the next day' if window.over_midnight else ''}"
     return f"{days}, {end}" if window.days else end
+
+
+def awake(site: SiteSettings) -> Window | None:
+    """When marketing may go out as far as the site's quiet hours are concerned; None: it has none."""
+    if not site.has_quiet_hours:
+        return None
+    start, end = f"{site.quiet_to:%H:%M}", f"{site.quiet_from:%H:%M}"
+    return Window(start=start, end=end, outside="cancel" if site.quiet_cancels else "hold")
+
+
+def meet(one: Window, other: Window) -> bool:
+    """Is there a minute of the week in which both are open?"""
+    return bool(_minutes(one) & _minutes(other))
+
+
+def _minutes(window: Window) -> int:
+    """A bit for each minute of the week in which it is open."""
+    opens, closes = (at.hour * 60 + at.minute for at in (window.opens_at, window.closes_at))
+    length = closes - opens + window.over_midnight * DAY
+    found = 0
+    for day in window.weekdays:
+        found |= ((1 << length) - 1) << (day * DAY + opens)
+    return (found | found >> WEEK) & ((1 << WEEK) - 1)
