@@ -1,6 +1,7 @@
 """What a person does with somebody inside a campaign: move to a step, wake now, let out, try again.
 
-Each is guarded by the state that it is about: what went on meanwhile is not done over.
+Each is guarded by the state that it is about: what went on meanwhile is not done over. Each holds the campaign as it
+is, as the engine does when it moves people: nobody is moved to a step while a version without that step is published.
 """
 
 from collections.abc import Collection
@@ -33,10 +34,10 @@ def steps_of(enrollment: Enrollment) -> list[StepDoc]:
 @transaction.atomic
 def move(enrollment: Enrollment, step_uid: str, by, now: datetime) -> str:
     """They go on with that step at once; what is queued for them is cancelled. Returns what was done."""
-    step = next((step for step in steps_of(enrollment) if step.uid == step_uid), None)
+    row = _inside(enrollment)
+    step = next((step for step in steps_of(row) if step.uid == step_uid), None)
     if step is None:
         raise Refused("That step is no longer part of the version that they follow; choose another one.")
-    row = _inside(enrollment)
     words = describe(step)
     said = f"A person moved them on to “{words}”."[:400]
     enrolling.cancel([row.pk], said, now)
@@ -89,7 +90,8 @@ def parked(ids: Collection[int]) -> QuerySet[Enrollment]:
 
 
 def _inside(enrollment: Enrollment) -> Enrollment:
-    """The row, locked as it is; who is out stays out."""
+    """The row, locked as it is, in a campaign that stays as it is; who is out stays out."""
+    releasing.hold_campaigns([enrollment.campaign_id])
     row = Enrollment.objects.select_for_update().get(pk=enrollment.pk)
     if row.state not in Enrollment.INSIDE:
         raise Refused(f"{enrollment.contact} is not inside any more, so nothing was done.")
