@@ -8,18 +8,15 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.decorators import display
 
-from automation import hand_pages, webhook_admin, why_pages
-from automation.models import Enrollment, Visit
-from campaigns.document import NotADocument, parse
-from campaigns.message_admin import link_to
+from automation import hand_pages, why_pages
+from automation.enrollment_page import enrollment_page
+from automation.models import Enrollment
 from campaigns.models import Campaign
-from campaigns.pages import found, page
-from campaigns.publishing import describe
 from campaigns.step_filters import StandsIn
 from contacts.admin import ids_found
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
-from lib.words import facts, spoken_time
+from lib.words import spoken_time
 
 COLOURS = {
     "Under way": "info",
@@ -29,7 +26,6 @@ COLOURS = {
     "Finished": "success",
     "Left early": "",
 }
-LONGEST_PATH = 300
 
 
 @admin.register(Enrollment)
@@ -75,25 +71,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
         return super().get_queryset(request).select_related("contact__address", "campaign", "version")
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        enrollment = found(self, request, object_id)
-        visits = list(enrollment.visits.select_related("message", "version").order_by("-id")[:LONGEST_PATH])
-        webhook_admin.attach(visits, enrollment)
-        return page(
-            self,
-            request,
-            "automation/enrollment.html",
-            str(enrollment),
-            enrollment,
-            enrollment=enrollment,
-            visits=[_with_what_it_saw(visit) for visit in reversed(visits)],
-            coming=steps_to_come(enrollment),
-            now=clock.now(),
-            buttons=hand_pages.buttons(request, enrollment),
-            why=f"{reverse('admin:automation_enrollment_why')}?contact={enrollment.contact_id}"
-            f"&campaign={enrollment.campaign_id}",
-            contact_link=link_to(enrollment.contact),
-            campaign_link=link_to(enrollment.campaign),
-        )
+        return enrollment_page(self, request, object_id)
 
     def get_actions(self, request):
         actions = super().get_actions(request)
@@ -126,28 +104,3 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
             ),
             *super().get_urls(),
         ]
-
-
-def _with_what_it_saw(visit: Visit) -> Visit:
-    """`seen`: the values by which it was decided, in words."""
-    values = {name: value for name, value in visit.facts.items() if name != "seen"}
-    seen = visit.facts.get("seen")
-    values |= seen if isinstance(seen, dict) else {}
-    visit.seen = list(facts(values))  # type: ignore[attr-defined]
-    return visit
-
-
-def steps_to_come(enrollment: Enrollment) -> list[str]:
-    """The steps ahead in words, along the usual way of the enrollment's version; none for who is out."""
-    if enrollment.state not in Enrollment.INSIDE or enrollment.arm == "holdout":
-        return []
-    try:
-        document = parse(enrollment.version.document)
-    except NotADocument:
-        return []
-    words: list[str] = []
-    step = document.step(enrollment.step_uid)
-    while step and len(words) < len(document.steps):  # a way may lead back
-        words.append(describe(step))
-        step = document.step(step.next.get("done") or "")
-    return words

@@ -25,6 +25,7 @@ class Card:
     label: str
     words: str
     group: str
+    uid: str = ENTRY
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Line:
     label_x: int
     label_y: int
     ends_at: tuple[int, int] | None
+    source: str = ENTRY
+    arm: str = ""
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,15 @@ def _card(document: Document, uid: str, place: dict[str, int]) -> Card:
         return Card(place["x"], place["y"], "bolt", "Who enters", words, "entry")
     kind = STEP_KINDS[step.kind]
     words = step.name or describe(step)
-    return Card(place["x"], place["y"], kind.icon, kind.label, words[:1].upper() + words[1:], kind.group.lower())
+    return Card(place["x"], place["y"], kind.icon, kind.label, words[:1].upper() + words[1:], kind.group.lower(), uid)
 
 
 def _line(line: dict[str, Any]) -> Line:
     words = line["words"] or {"x": 0, "y": 0}
     end = line["points"][-1]
     ends = (end[0], end[1]) if line["what"] in ("end", "jump") else None
-    return Line(_path(line["points"]), line["label"], words["x"] - LABEL // 2, words["y"] - 12, ends)
+    way = (line["from"], line["arm"], line["to"])
+    return Line(_path(line["points"]), line["label"], words["x"] - LABEL // 2, words["y"] - 12, ends, *way)
 
 
 def _path(points: list[list[int]]) -> str:

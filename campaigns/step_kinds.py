@@ -65,6 +65,7 @@ class StepKind:
     help: ClassVar[str] = ""  # what it is for, in a sentence
     ends: ClassVar[bool] = False  # nobody goes on from here, but those who skip it
     form: ClassVar[type[ConfigForm] | None] = None  # None: nothing to set
+    saw: ClassVar[dict[str, str]] = {}  # what each fact of its visits is called for readers; "": it tells them nothing
 
     def problems(self, config: dict) -> list[str]:
         """What is wrong with the configuration, in sentences."""

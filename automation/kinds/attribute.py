@@ -31,6 +31,7 @@ class Setting(msgspec.Struct, kw_only=True):
 class AttributeKind(StepKind):
     key, label, icon = "attribute", "Set an attribute", "edit_note"
     group, form = "People", AttributeForm
+    saw = {"value": "It became"}
     help = (
         "Writes down something about people: a text, a number, yes or no, a date; the same for all, or made by Liquid."
     )
@@ -133,4 +134,4 @@ def _outcome(setting: Setting, value: Any, fault: str | None) -> Done:
     if setting.kind == "nothing":
         return Done(f"“{setting.attribute}” was removed.")
     shown = in_plain_words(value)
-    return Done(f"“{setting.attribute}” was set to “{shown}”.", facts={setting.attribute: value})
+    return Done(f"“{setting.attribute}” was set to “{shown}”.", facts={"value": value})

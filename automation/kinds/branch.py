@@ -42,6 +42,7 @@ class BranchKind(StepKind):
     key, label, icon = "branch", "Branch", "call_split"
     help = "Sends people different ways: by what we know of them, what they did, or what came of an earlier step."
     form = BranchForm
+    saw = {"because": ""}  # the explanation says it
 
     def problems(self, config):
         ways = read(config, Ways)

@@ -26,6 +26,7 @@ class DigestKind(EmailKind):
     key, label, icon = "digest", "Send a digest", "summarize"
     help = "Collects what happens during a period, and tells it in one mail."
     form = DigestForm
+    saw = {"until": "Collected until"}
 
     def problems(self, config):
         if not isinstance(config, dict):

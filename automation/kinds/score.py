@@ -35,6 +35,7 @@ class ScoreKind(StepKind):
     key, label, icon, group = "score", "Change score", "speed", "People"
     help = "Points for those who get here, or another stage of the lifecycle."
     form = ScoreForm
+    saw = {"points": "Points", "band": "Band", "stage": "Stage"}
 
     def problems(self, config):
         change = _read(config)

@@ -33,6 +33,7 @@ def problems_of(config) -> list[str]:
 class StartKind(StepKind):
     key, label, icon = "start", "Start another campaign", "login"
     group, form = "People", CampaignForm
+    saw = {"enrollment": ""}  # the page leads there
     help = "Lets them into another campaign; they go on here as well."
 
     def problems(self, config):

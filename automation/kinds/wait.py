@@ -23,6 +23,7 @@ class WaitKind(StepKind):
     key, label, icon, group = "wait", "Wait", "hourglass_empty", "Timing"
     help = "Holds people here for a length of time, until a weekday, or until a date."
     form = WaitForm
+    saw = {"since": "Counted from", "until": "Waited until", "date": "The date"}
 
     def problems(self, config):
         return [sentence for _, sentence in wait_checks.faults(config)]

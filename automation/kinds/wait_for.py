@@ -51,6 +51,7 @@ class WaitForKind(StepKind):
     key, label, icon, group = "wait_for", "Wait for", "pending_actions", "Timing"
     help = "Until they do something, or a condition comes true; else another way when the time is up."
     form = WaitForForm
+    saw = {"until": "Waited at most until"}
 
     def problems(self, config):
         settings = read(config, Settings)

@@ -10,6 +10,7 @@ from campaigns.step_kinds import Arm, Done, StepKind, Wait
 class WebhookKind(StepKind):
     key, label, icon = "webhook", "Call a webhook", "webhook"
     group, form = "Outside", WebhookForm
+    saw = {"status": "Status of the answer"}
     help = "Tells another system, such as your shop or your CRM, and keeps what it answers."
 
     def problems(self, config):
