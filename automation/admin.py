@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.decorators import display
 
-from automation import hand_pages, why_pages
+from automation import hand_pages, visit_admin, why_pages  # noqa: F401  steps taken register there
 from automation.enrollment_page import enrollment_page
 from automation.models import Enrollment
 from campaigns.models import Campaign

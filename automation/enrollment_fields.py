@@ -127,7 +127,7 @@ def _said(step: dict) -> tuple[str, list[Choice]]:
 
 def _ways(kind: StepKind | None, config: dict) -> list[Choice]:
     try:
-        return [Choice(arm.key, arm.label or arm.key) for arm in kind.arms(config)] if kind else []
+        return [Choice(arm.key, arm.label or arm.key) for arm in kind.outcomes(config)] if kind else []
     except (AttributeError, KeyError, TypeError, ValueError):  # a draft need not be complete
         return []
 

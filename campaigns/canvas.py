@@ -11,6 +11,7 @@ from campaigns.document import Document, StepDoc
 from campaigns.flow import ENTRY, Flow, Way
 from campaigns.flow_picture import Picture
 from campaigns.never import contradiction, covered
+from campaigns.numbers import MAIL_KINDS
 from campaigns.sequence_words import in_words, trigger_in_words
 from campaigns.step_kinds import STEP_KINDS, StepKind
 from campaigns.watches import in_words as watch_in_words
@@ -64,7 +65,7 @@ def _step(flow: Flow, step: StepDoc, wrong: list[str]) -> dict[str, Any]:
         "title": step.name or words[:1].upper() + words[1:],
         "words": words,
         "only_if": in_words(step.only_if, "enrollment") if step.only_if else "",
-        "mails": bool(kind and kind.group == "Messages"),
+        "mails": step.kind in MAIL_KINDS,
         "ends": bool(kind and kind.ends and not step.only_if),
         "problems": wrong,
         "notes": notes,

@@ -104,6 +104,9 @@ def _urls(request, campaign: Campaign | None) -> dict[str, str]:
         if request.user.has_perm("automation.view_enrollment"):
             people = reverse("admin:automation_enrollment_changelist")
             urls["people"] = f"{people}?campaign__id__exact={campaign.pk}"
+        if request.user.has_perm("automation.view_visit"):
+            taken = reverse("admin:automation_visit_changelist")
+            urls["taken"] = f"{taken}?campaign={campaign.pk}"
         if request.user.has_perm("campaigns.view_message"):
             mails = reverse("admin:campaigns_message_changelist")
             urls["mails"] = f"{mails}?campaign__id__exact={campaign.pk}"

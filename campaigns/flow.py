@@ -23,8 +23,10 @@ class Way:
 
 def way_on(step: StepDoc, arm: str) -> str | None:
     """Where an arm leads; one that leads nowhere of its own takes the usual way."""
-    if arm in step.next:
-        return step.next[arm]
+    kind = STEP_KINDS.get(step.kind)
+    for key in (arm, kind.wider(arm)) if kind else (arm,):
+        if key in step.next:
+            return step.next[key]
     return step.next.get("done", step.next.get(arms_of(step)[-1].key))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from campaigns.models import Campaign, Message
 
@@ -21,6 +21,14 @@ FAILED = (
     | Q(state=Message.State.UNKNOWN)
     | Q(outcome=Message.Outcome.BOUNCED)
 )
+MAIL_KINDS = ("email", "digest")  # kinds of steps whose mails are counted
+# Ways out of a step that mails, of those for whom no message was written.
+NO_MAIL = {
+    "capped": "Over a frequency limit",
+    "outside_window": "Outside of the send window",
+    "skipped": "Left out: “only if”, or a date that was past",
+}
+NOT_DONE = ("failed", "refused")  # ways out of the other kinds of steps, of those with whom it did not work
 
 
 @dataclass
@@ -31,6 +39,10 @@ class Numbers:
     sent: int = 0
     opened: int = 0
     clicked: int = 0
+    passed: int = 0
+    """How often somebody went on from it."""
+    ways: dict[str, int] = field(default_factory=dict)
+    """The same by the way that they took."""
     failed: list[tuple[str, int]] = field(default_factory=list)
     mails: bool = True
     """Whether it is a step that sends mail."""
@@ -59,8 +71,13 @@ def _inside(campaign_ids: list[int]):
     )
 
 
+def real(mails: QuerySet) -> QuerySet:
+    """Without tests of mails, mails to test contacts, and notes to the team."""
+    return mails.filter(contact__is_test=False).exclude(purpose__in=Message.UNCOUNTED)
+
+
 def _real_mails():
-    return Message.objects.filter(contact__is_test=False).exclude(purpose__in=Message.UNCOUNTED)
+    return real(Message.objects.all())
 
 
 def _counts() -> dict:
@@ -73,7 +90,7 @@ def _counts() -> dict:
 
 
 def by_step(campaign: Campaign) -> dict[str, Numbers]:
-    """Numbers per step uid, since the campaign began; three queries."""
+    """Numbers per step uid, since the campaign began; four queries."""
     numbers: dict[str, Numbers] = {}
     inside = _inside([campaign.pk]).values(step=F("enrollments__step_uid"))
     for row in inside.annotate(waiting=Count("enrollments")).order_by():
@@ -84,7 +101,36 @@ def by_step(campaign: Campaign) -> dict[str, Numbers]:
     failures = mails.filter(FAILED).values("step_uid", "state", "outcome").annotate(count=Count("pk"))
     for row in failures.order_by("-count"):
         numbers.setdefault(row["step_uid"], Numbers()).failed.append((_why(row), row["count"]))
+    for row in _left(campaign):
+        _count_way(numbers.setdefault(row["step"], Numbers()), row)
     return numbers
+
+
+def _left(campaign: Campaign):
+    """How often real people went on from each step, by which way (visits live in the layer above)."""
+    here = Q(enrollments__visits__left_at__isnull=False, enrollments__contact__is_test=False)
+    visits = Campaign.objects.filter(here, pk=campaign.pk)
+    names = {name: F(f"enrollments__visits__{name}") for name in ("arm", "kind")}
+    rows = visits.values(step=F("enrollments__visits__step_uid"), **names)
+    without = Count("enrollments__visits", filter=Q(enrollments__visits__message__isnull=True))
+    return rows.annotate(count=Count("enrollments__visits"), without=without).order_by("-count")
+
+
+def _count_way(numbers: Numbers, row: dict) -> None:
+    if row["arm"] == "exit":  # they left the campaign, not the step
+        return
+    numbers.passed += row["count"]
+    numbers.ways[row["arm"]] = numbers.ways.get(row["arm"], 0) + row["count"]
+    if why := no_mail(row["kind"], row["arm"]):
+        numbers.failed += [(why, row["without"])] if row["without"] else []
+        numbers.failed.sort(key=lambda found: -found[1])
+
+
+def no_mail(kind: str, arm: str) -> str:
+    """Why nothing was done for who left a step of this kind by this way, without a message; empty: it was done."""
+    if kind in MAIL_KINDS:
+        return NO_MAIL.get(arm, "")
+    return "It did not work" if arm in NOT_DONE else ""
 
 
 def since(campaign_ids: Iterable[int], start: datetime) -> dict[int, Numbers]:

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from campaigns.canvas import words_of
 from campaigns.models import Campaign
-from campaigns.numbers import CLICKED, FAILED, OPENED, SENT
+from campaigns.numbers import CLICKED, FAILED, OPENED, SENT, real
 from campaigns.pages import number
 from campaigns.sequence_words import readable
 
@@ -16,10 +16,11 @@ class StepFilter(SimpleListFilter):
     """One step of the campaign that is chosen, too; shown only while it narrows the list."""
 
     title, parameter_name = "step", "step"
+    of_campaign = "campaign__id__exact"  # the parameter that chooses it
 
     def lookups(self, request, model_admin):
         uid = request.GET.get(self.parameter_name)
-        return [(uid, _words(request.GET.get("campaign__id__exact"), uid))] if uid else []
+        return [(uid, step_in_words(request.GET.get(self.of_campaign), uid))] if uid else []
 
     def queryset(self, request, queryset):
         uid = self.value()
@@ -56,10 +57,10 @@ class CameOf(SimpleListFilter):
 
     def queryset(self, request, queryset):
         chosen = self.CHOICES.get(self.value() or "")
-        return queryset.filter(chosen[1]) if chosen else queryset
+        return real(queryset.filter(chosen[1])) if chosen else queryset
 
 
-def _words(campaign_id: str | None, uid: str) -> str:
+def step_in_words(campaign_id: str | None, uid: str) -> str:
     campaign = Campaign.objects.filter(pk=number(campaign_id) or 0).first()
     step = readable(campaign).step(uid) if campaign else None
     return (step.name or words_of(step)) if step else "a step that is no longer there"

@@ -84,6 +84,14 @@ class StepKind:
         those who skip the step."""
         return [DONE]
 
+    def wider(self, arm: str) -> str:
+        """The arm that stands for this one where it leads nowhere of its own."""
+        return "done"
+
+    def outcomes(self, config: dict) -> list[Arm]:
+        """What later conditions may ask for: by which arm somebody left."""
+        return self.arms(config)
+
     def pauses(self, config: dict, arm: str) -> bool:
         """Does time pass, or something new happen, before anybody leaves by this arm? A circle needs such a step."""
         return False

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
+from automation import mail_ways
 from campaigns.config_form import ConfigForm
 from campaigns.models import DEFAULT_LATENESS_HOURS
 from campaigns.sequence_offers import templates, whole_number
@@ -35,6 +36,15 @@ class EmailForm(WindowFields, ConfigForm):
         help_text="After a pause or an outage: what comes later than that is left out, and they go on.",
     )
 
+    ways = forms.MultipleChoiceField(
+        label="These go a way of their own",
+        required=False,
+        choices=list(mail_ways.APART.items()),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="None ticked: everybody goes on alike, whatever came of the mail.",
+        error_messages={"invalid_choice": mail_ways.UNREADABLE},
+    )
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         mail: Any = self.fields["mail"]
@@ -45,6 +55,7 @@ class EmailForm(WindowFields, ConfigForm):
         return {
             "mail": config.get("template"),
             "lateness_hours": config.get("lateness_hours", DEFAULT_LATENESS_HOURS),
+            "ways": mail_ways.apart(config),
             **cls.initial_of_window(config.get("window")),
         }
 
@@ -55,4 +66,5 @@ class EmailForm(WindowFields, ConfigForm):
             "template": typed["mail"],
             "lateness_hours": typed["lateness_hours"] or DEFAULT_LATENESS_HOURS,
             **({"window": window} if window else {}),
+            **({"ways": typed["ways"]} if typed["ways"] else {}),
         }

@@ -49,8 +49,10 @@ class DigestKind(EmailKind):
         return f"collect “{_name(config)}” for {in_words(span)}, then {super().describe(config)}"
 
     def arms(self, config):
-        usual = [arm for arm in super().arms(config) if arm.key != "nothing"]
-        return [Arm("nothing", "Nothing happened"), *usual]
+        return [Arm("nothing", "Nothing happened"), *super().arms(config)]
+
+    def outcomes(self, config):
+        return [Arm("nothing", "Nothing happened"), *super().outcomes(config)]
 
     def example(self, config, now, zone):
         span = _span(config)

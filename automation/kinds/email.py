@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from automation import holding
+from automation import holding, mail_ways
 from automation.documents import of_version
 from automation.forms.email import EmailForm
 from campaigns import windows
@@ -29,6 +29,7 @@ class EmailKind(StepKind):
         hours = config.get("lateness_hours", DEFAULT_LATENESS_HOURS)
         if not isinstance(hours, int) or not 1 <= hours <= LONGEST_LATENESS:
             found.append(f"Say from how many hours on the mail is too late: 1 to {LONGEST_LATENESS}.")
+        found += mail_ways.faults(config)
         return found + [sentence for _, sentence in windows.faults(config.get("window"))]
 
     def references(self, config):
@@ -38,6 +39,15 @@ class EmailKind(StepKind):
         name = EmailTemplate.objects.filter(pk=_number(config.get("template"))).values_list("name", flat=True).first()
         window = windows.read(config.get("window"))
         return f"{f'send “{name}”' if name else 'send an e-mail'}{f', only {windows.words(window)}' if window else ''}"
+
+    def arms(self, config):
+        return mail_ways.arms(config)
+
+    def wider(self, arm):
+        return mail_ways.wider(arm)
+
+    def outcomes(self, config):
+        return mail_ways.outcomes()
 
     def run(self, visits, now):
         template = self._template(visits)

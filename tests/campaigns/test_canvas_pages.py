@@ -302,6 +302,9 @@ def test_a_number_leads_to_the_people_and_the_mails(two_inside):
     client, urls = browser("Analyst"), browser("Analyst").get(url("", two_inside.pk)).context["canvas"]["urls"]
     assert client.get(urls["people"] + "&step=wait").context["cl"].result_count == 2
     assert client.get(urls["people"] + "&step=mail").context["cl"].result_count == 0
+    went = client.get(urls["taken"] + "&step=mail&way=on").content.decode()
+    assert "ann@example.com" in went and "was sent to ben@example.com" in went
+    assert client.get(urls["taken"] + "&step=mail&way=not").context["cl"].result_count == 0
     page = client.get(urls["mails"] + "&step=mail&came=sent").content.decode()
     assert "ann@example.com" in page and "ben@example.com" in page
     assert "ann@example.com" not in client.get(urls["mails"] + "&step=mail&came=clicked").content.decode()
@@ -309,6 +312,6 @@ def test_a_number_leads_to_the_people_and_the_mails(two_inside):
 
 def test_a_step_filter_takes_anything(two_inside):
     client = browser("Analyst")
-    for name in ("automation_enrollment", "campaigns_message"):
-        for query in ("step=%00", "step=gone", "step=wait&campaign__id__exact=99999", "step=wait&came=gone"):
+    for name in ("automation_enrollment", "campaigns_message", "automation_visit"):
+        for query in ("way=by:%00&step=x", "campaign=x&step=wait&way=by:gone", "way=gone", "step=%00", "step=gone", "step=wait&campaign__id__exact=99999", "step=wait&came=gone"):
             assert client.get(f"{reverse(f'admin:{name}_changelist')}?{query}").status_code in (200, 302, 400)

@@ -34,6 +34,7 @@ PAGES = {
     "campaigns_message": (READERS, NONE, READERS, NONE),  # as that of contacts, and the next two
     "campaigns_caughtmail": (READERS, NONE, READERS, NONE),
     "automation_enrollment": (READERS, NONE, READERS, NONE),
+    "automation_visit": (READERS, NONE, READERS, NONE),
     "automation_call": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
     "automation_receiver": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
     "ops_sitesettings": (ENGINEER, NONE, NONE, NONE),

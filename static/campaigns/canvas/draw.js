@@ -1,7 +1,7 @@
 // The flow on the page: lines below, and a list of cards in the order in which they are read, each with its ways out.
 import { h, icon } from "../../segments/builder/dom.js";
 import { lines } from "./lines.js";
-import { numbersOf } from "./numbers.js";
+import { countOf, numbersOf } from "./numbers.js";
 
 export function draw(store, plane) {
   const { picture, order } = store.drawing;
@@ -66,7 +66,7 @@ function way(store, line, named) {
   const [x, y] = line.points.at(-1);
   const before = `Add a step after “${store.title(line.from)}”${line.label ? `, way “${line.label}”` : ""}`;
   return h("div", { class: "cv-way" },
-    line.words && at(h("span", { class: "cv-words", title: line.label }, line.label), line.words.x, line.words.y),
+    line.words && at(h("span", { class: "cv-words", title: line.label }, h("span", {}, line.label), countOf(store, line)), line.words.x, line.words.y),
     store.editable && plus({ from: line.from, arm: line.arm }, line.plus, before, line.from),
     line.what === "end" && at(h("span", { class: "cv-end" }, icon("stop_circle"), "End"), x, y),
     line.what === "jump" && at(h("button", { type: "button", class: "cv-end cv-jump", "data-go": line.to, tabindex: "-1" }, icon("shortcut"), store.title(line.to)), x, y),

@@ -4,16 +4,17 @@ import { get } from "./net.js";
 
 const EVERY = 5000;
 const BUSY = 20; // never more than a twentieth of the time is spent on asking
-const none = { waiting: 0, passed: 0, sent: 0, opened: 0, clicked: 0, failed: 0, why: [] };
+const none = { waiting: 0, passed: 0, ways: {}, sent: 0, opened: 0, clicked: 0, failed: 0, why: [] };
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const exact = new Intl.NumberFormat("en");
+// Name, sign, words, and in which list these people are found: its name, and what narrows it down.
 const SHOWN = [
-  ["waiting", "hourglass_empty", "waiting here", "people"],
-  ["passed", "south", "went on", null],
-  ["sent", "send", "sent", "mails"],
-  ["opened", "drafts", "opened", "mails"],
-  ["clicked", "ads_click", "clicked", "mails"],
-  ["failed", "report", "not sent or came back", "mails"],
+  ["waiting", "hourglass_empty", "waiting here", "people", ""],
+  ["passed", "south", "went on", "taken", "&way=on"],
+  ["sent", "send", "sent", "mails", "&came=sent"],
+  ["opened", "drafts", "opened", "mails", "&came=opened"],
+  ["clicked", "ads_click", "clicked", "mails", "&came=clicked"],
+  ["failed", "report", "failed", "taken", "&way=not"],
 ];
 
 export function numbersOf(store, uid, step) {
@@ -22,13 +23,35 @@ export function numbersOf(store, uid, step) {
   return h("div", { class: "cv-numbers", "data-numbers": uid }, store.numbers ? shown.map((one) => number(store, uid, found, one)) : []);
 }
 
-function number(store, uid, found, [name, sign, words, list]) {
-  const told = `${exact.format(found[name])} ${words}${name === "failed" ? `: ${found.why.join(", ")}` : ""}`;
+function number(store, uid, found, [name, sign, words, list, query]) {
+  const said = name === "failed" && store.step(uid)?.mails ? "not sent or came back" : words;
+  const told = `${exact.format(found[name])} ${said}${name === "failed" ? `: ${found.why.join(", ")}` : ""}`;
   const inside = [icon(sign), h("span", { "aria-hidden": "true" }, short.format(found[name])), h("span", { class: "cv-unseen" }, told)];
-  const url = list && store.urls[list];
-  if (!url || !found[name]) return h("span", { class: `cv-number cv-${name}`, title: told }, inside);
-  const query = list === "people" ? `&step=${encodeURIComponent(uid)}` : `&step=${encodeURIComponent(uid)}&came=${name}`;
-  return h("a", { class: `cv-number cv-${name}`, href: url + query, title: `${told}: see them`, tabindex: "-1" }, inside);
+  return linked(store, uid, found[name], `cv-number cv-${name}`, told, inside, list, query);
+}
+
+function linked(store, uid, count, look, told, inside, list, query) {
+  if (!store.urls[list] || !count) return h("span", { class: look, title: told }, inside);
+  const href = `${store.urls[list]}&step=${encodeURIComponent(uid)}${query}`;
+  return h("a", { class: look, href, title: `${told}: see them`, tabindex: "-1" }, inside);
+}
+
+// How many took a way that has words, behind these words.
+export function countOf(store, { from, arm, label }) {
+  const holder = h("span", { class: "cv-count", "data-count": JSON.stringify({ from, arm, label }) });
+  const count = store.numbers?.[from]?.ways[arm];
+  if (!count) return holder;
+  const told = `${exact.format(count)} took the way “${label}”`;
+  const inside = [h("span", { "aria-hidden": "true" }, short.format(count)), h("span", { class: "cv-unseen" }, told)];
+  holder.append(linked(store, from, count, "cv-number", told, inside, "taken", `&way=by:${encodeURIComponent(arm)}`));
+  return holder;
+}
+
+// The links of the card that has the focus stay within reach of Tab.
+function renewed(old, fresh) {
+  const near = old.closest("[data-item]")?.querySelector("[data-open-step]")?.tabIndex ?? -1;
+  for (const link of fresh.querySelectorAll("a")) link.tabIndex = near;
+  old.replaceWith(fresh);
 }
 
 export function follow(store, plane) {
@@ -51,7 +74,10 @@ export function follow(store, plane) {
     for (const strip of plane.querySelectorAll("[data-numbers]")) {
       if (strip.contains(document.activeElement)) continue;
       const step = store.step(strip.dataset.numbers);
-      if (step) strip.replaceWith(numbersOf(store, strip.dataset.numbers, step));
+      if (step) renewed(strip, numbersOf(store, strip.dataset.numbers, step));
+    }
+    for (const count of plane.querySelectorAll("[data-count]")) {
+      if (!count.contains(document.activeElement)) renewed(count, countOf(store, JSON.parse(count.dataset.count)));
     }
   }
   renew();
