@@ -21,7 +21,13 @@ from contacts.admin import ids_found
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
 
 OFFERED = 200
-WORDS = {"done": "Went on", "exit": "Left the campaign", "moved": "Went on elsewhere", "sent": "Sent", "failed": "Failed"}
+WORDS = {
+    "done": "Went on",
+    "exit": "Left the campaign",
+    "moved": "Went on elsewhere",
+    "sent": "Sent",
+    "failed": "Failed",
+}
 REAL = Q(enrollment__contact__is_test=False)  # as the numbers count
 WENT_ON = REAL & Q(left_at__isnull=False) & ~Q(arm="exit")
 NOTHING_DONE = WENT_ON & (

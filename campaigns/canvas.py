@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from campaigns import checking
+from campaigns.canvas_limits import numbers_of_rows
 from campaigns.checking import Problem
 from campaigns.document import Document, StepDoc
 from campaigns.flow import ENTRY, Flow, Way
@@ -15,6 +16,7 @@ from campaigns.numbers import MAIL_KINDS
 from campaigns.sequence_words import in_words, trigger_in_words
 from campaigns.step_kinds import STEP_KINDS, StepKind
 from campaigns.watches import in_words as watch_in_words
+from lib import once
 
 GROUPS = ["Messages", "Timing", "Flow", "People", "Outside"]
 _step_place = re.compile(r"^steps\[([^\]]*)\]")
@@ -24,6 +26,11 @@ LEAVES_ALL = "Everybody leaves here, so nobody gets to what follows. Say “only
 
 def drawing(document: Document) -> dict[str, Any]:
     """All that the page needs to draw the document."""
+    with once.reading(numbers_of_rows(document)):
+        return _drawing(document)
+
+
+def _drawing(document: Document) -> dict[str, Any]:
     flow = Flow(document)
     found = checking.problems(document)
     by_step: dict[str, list[str]] = {}

@@ -10,9 +10,9 @@ from django.http import HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from campaigns import canvas, canvas_panels, flow_edits, lifecycle
+from campaigns import canvas, canvas_limits, canvas_panels, flow_edits, lifecycle
 from campaigns.checking import problems
-from campaigns.document import MAX_STEPS, Document, NotADocument, parse, to_json
+from campaigns.document import Document, NotADocument, parse, to_json
 from campaigns.flow_edits import CannotBeDone
 from campaigns.models import Campaign
 from campaigns.pages import found, page
@@ -62,7 +62,7 @@ def add_page(model_admin, request):
 
 def _page(model_admin, request, campaign: Campaign | None, document: Document):
     editable = campaign is None or may_edit(model_admin, request, campaign)
-    too_large = len(document.steps) > MAX_STEPS * 2
+    too_large = canvas_limits.too_large(document)
     return page(
         model_admin,
         request,
@@ -135,8 +135,8 @@ def _document(asked: Any) -> Document:
     if not isinstance(asked, dict) or not isinstance(asked.get("document", {}), dict):
         raise NotADocument("The definition cannot be read; load the page again.")
     document = parse(asked.get("document", {}))
-    if len(document.steps) > MAX_STEPS * 2:
-        raise NotADocument(f"A campaign has at most {MAX_STEPS} steps; split it.")
+    if sentence := canvas_limits.too_large(document):
+        raise NotADocument(sentence)
     return document
 
 

@@ -5,10 +5,11 @@ asked already. What is not found is still right; what is found is surely wrong.
 """
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 Leaf = dict[str, Any]
+MOST = 200  # parts of a condition, or ways, that are compared with each other
 SURELY_SET = {"is", "any of", ">", "≥", "<", "≤", "is set", "contains", "starts with", "ends with"}
 
 
@@ -18,7 +19,7 @@ def contradiction(tree: Any) -> bool:
         return False
     if isinstance(tree.get("any"), list):
         return bool(tree["any"]) and all(contradiction(part) for part in tree["any"])
-    parts = list(_together(tree))
+    parts = list(islice(_together(tree), MOST))
     if any(contradiction(part) for part in parts if part is not tree):
         return True
     return any(_exclude(one, other) for one, other in combinations(parts, 2))
@@ -26,7 +27,7 @@ def contradiction(tree: Any) -> bool:
 
 def covered(conditions: list[Any]) -> list[int]:
     """The places of those that ask nothing but what one before them asked."""
-    return [place for place, tree in enumerate(conditions) if tree and tree in conditions[:place]]
+    return [place for place, tree in enumerate(conditions[:MOST]) if tree and tree in conditions[:place]]
 
 
 def _together(tree: Any) -> Iterator[Any]:

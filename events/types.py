@@ -9,6 +9,7 @@ from functools import lru_cache
 from django.db import connection
 
 from events.models import EventTypeRow
+from lib import once
 from lib.registry import Registry
 
 LATE_LIMIT = timedelta(hours=72)
@@ -57,8 +58,12 @@ def find(key: str) -> EventType:
     """The type of this key in words, whether built in, adopted or never heard of."""
     if known := registry.get(key):
         return known
-    label = EventTypeRow.objects.filter(key=key).values_list("label", flat=True).first() or key
+    label = once.answer(("label of", key), lambda: _label(key)) or key
     return EventType(key, label, triggers=f"does “{label}”", filters=f"did “{label}”")
+
+
+def _label(key: str) -> str | None:
+    return EventTypeRow.objects.filter(key=key).values_list("label", flat=True).first()
 
 
 @lru_cache(maxsize=4096)
@@ -71,10 +76,14 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s_.\-]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).strip().lower()
 
 
+def _adopted() -> list[tuple[str, str]]:
+    return list(EventTypeRow.objects.exclude(adopted_at=None).values_list("key", "label"))
+
+
 def choices() -> list[tuple[str, str]]:
     """(key, label) for a form field: the code's types in their order, then the adopted ones."""
     built_in = [(event_type.key, event_type.label) for event_type in registry]
-    adopted = EventTypeRow.objects.exclude(adopted_at=None).values_list("key", "label")
+    adopted = once.answer("adopted", _adopted)
     return built_in + [(key, label or key) for key, label in adopted if key not in registry]
 
 

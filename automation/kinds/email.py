@@ -10,6 +10,7 @@ from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
 from campaigns.queueing import new_message, queue
 from campaigns.step_kinds import Done, StepKind, Wait
 from contacts.models import Topic
+from lib import once
 
 LONGEST_LATENESS = 24 * 30
 
@@ -21,7 +22,7 @@ class EmailKind(StepKind):
 
     def problems(self, config):
         found = []
-        template = EmailTemplate.objects.filter(pk=_number(config.get("template"))).first()
+        template = _template(config)
         if template is None:
             found.append("Choose the e-mail to send.")
         elif not template.compiled:
@@ -36,9 +37,9 @@ class EmailKind(StepKind):
         return [("template", str(config["template"]))]
 
     def describe(self, config):
-        name = EmailTemplate.objects.filter(pk=_number(config.get("template"))).values_list("name", flat=True).first()
-        window = windows.read(config.get("window"))
-        return f"{f'send “{name}”' if name else 'send an e-mail'}{f', only {windows.words(window)}' if window else ''}"
+        template, window = _template(config), windows.read(config.get("window"))
+        what = f"send “{template.name}”" if template else "send an e-mail"
+        return f"{what}, only {windows.words(window)}" if window else what
 
     def arms(self, config):
         return mail_ways.arms(config)
@@ -103,5 +104,8 @@ class EmailKind(StepKind):
         )
 
 
-def _number(value):
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else None
+def _template(config) -> EmailTemplate | None:
+    """Without what it says: steps are described by the dozen."""
+    pk = config.get("template")
+    known = type(pk) is int and 0 < pk < 2**31
+    return once.row(EmailTemplate.objects.only("name", "compiled"), pk) if known else None

@@ -8,6 +8,7 @@ from automation.forms.list import ListForm
 from automation.in_hand import hops_of, with_people
 from automation.kinds.arms import read
 from campaigns.step_kinds import Done, StepKind
+from lib import once
 from segments import members
 from segments.models import Membership, Segment
 
@@ -81,7 +82,8 @@ def _wanted(deed: Deed) -> list[int | None]:
 
 def _lists(deed: Deed) -> dict[int | None, Segment]:
     keys = [pk for pk in _wanted(deed) if pk is not None and 0 < pk <= HIGHEST]
-    return {segment.pk: segment for segment in Segment.objects.filter(pk__in=keys)}
+    found = [once.row(Segment.objects.all(), pk) for pk in keys]
+    return {segment.pk: segment for segment in found if segment}
 
 
 def _about(pk: int | None, lists: dict[int | None, Segment]) -> list[str]:

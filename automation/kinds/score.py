@@ -8,6 +8,7 @@ import msgspec
 from automation.forms.score import ScoreForm
 from automation.in_hand import A_MOMENT
 from campaigns.step_kinds import Done, StepKind, Wait
+from lib import once
 from scoring import adjusting, reading, rule_words, shown
 from scoring.adjusting import MAX_REASON, Deed, Refused
 from scoring.checking import MAX_DAYS
@@ -83,7 +84,8 @@ def _read(config: Any) -> Change | None:
 
 
 def _model(change: Change) -> ScoreModel | None:
-    return ScoreModel.objects.filter(key=change.model).first() if "\x00" not in change.model else None
+    ask = ScoreModel.objects.filter(key=change.model).first
+    return once.answer(("score", change.model), ask) if "\x00" not in change.model else None
 
 
 def _about_effect(change: Change, model: ScoreModel) -> Iterator[str]:

@@ -6,6 +6,7 @@ from automation.forms.campaign import CampaignForm
 from automation.in_hand import A_MOMENT
 from campaigns.models import Campaign
 from campaigns.step_kinds import Arm, Done, StepKind, Wait
+from lib import once
 
 BY = "campaign"  # the kind of trigger that the other one must have
 CLOSED = (
@@ -18,7 +19,7 @@ def other_campaign(config) -> Campaign | None:
     pk = config.get("campaign") if isinstance(config, dict) else None
     if not isinstance(pk, int) or isinstance(pk, bool) or not 0 < pk < 2**63:
         return None
-    return Campaign.objects.filter(pk=pk).first()
+    return once.row(Campaign.objects.select_related("live"), pk)
 
 
 def problems_of(config) -> list[str]:

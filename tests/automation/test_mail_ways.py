@@ -1,4 +1,4 @@
-"""Who gets no mail: counted under “not sent” with the reason, found in a list, and led another way where one wants it."""
+"""Who gets no mail: counted under “not sent” with the reason, found in a list, led another way if one wants."""
 
 from datetime import UTC, datetime
 
@@ -51,7 +51,9 @@ def test_who_gets_no_mail_is_counted_listed_and_told_why(inbox, track):
         ("ann@example.com", "ben@example.com"), "Outside of the send window"
     )
     assert len(listed(campaign, step="first", way="on")) == 2
-    assert not listed(campaign, step="first", way="by:capped") and listed(campaign, step="first", way="by:outside_window")
+    assert not listed(campaign, step="first", way="by:capped") and listed(
+        campaign, step="first", way="by:outside_window"
+    )
 
 
 def test_a_mail_that_came_back_is_in_the_same_list_and_test_contacts_are_in_none(inbox, track):

@@ -123,7 +123,9 @@ def rows(source, tell):
         "campaigns_message": message,
         "campaigns_caughtmail": CaughtMail.objects.create(sender="a@x.y", recipient="b@x.y", raw=RAW, caught_at=now),
         "automation_enrollment": enrollment,
-        "automation_visit": enrollment.visits.create(version=campaign.live, step_uid="first", kind="email", entered_at=now),
+        "automation_visit": enrollment.visits.create(
+            version=campaign.live, step_uid="first", kind="email", entered_at=now
+        ),
         "automation_call": call,
         "automation_receiver": call.receiver,
         "ops_sitesettings": SiteSettings.get(),
