@@ -110,7 +110,7 @@ def test_sixty_mails_are_drawn_with_as_many_queries_as_one():
         ask(client, url("_draw"), {"document": one})
     with CaptureQueriesContext(connection) as many:
         told = ask(client, url("_draw"), {"document": document})
-    assert len(many) == len(few)
+    assert len(many) <= len(few)
     assert len({step["words"] for step in told["drawing"]["steps"].values()}) == 60
 
 
