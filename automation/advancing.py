@@ -144,7 +144,10 @@ class Round:
 
     def _elsewhere(self, row: Enrollment) -> Visit | None:
         visit = self.visits.get(row.pk)
-        return visit if visit and visit.step_uid != row.step_uid else None
+        if visit is None or visit.step_uid != row.step_uid:
+            return visit
+        step = self.documents[row.version_id].step(row.step_uid)
+        return visit if step and step.kind != visit.kind else None  # it became another kind of step
 
     def _one_round(self, moving: list[Enrollment]) -> list[Enrollment]:
         """Every moving enrollment takes one step; returns those that are still due."""

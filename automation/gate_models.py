@@ -13,9 +13,15 @@ class Gate(models.Model):
     step_uid = models.CharField(max_length=40)
     places = models.PositiveIntegerField()
     until = models.CharField(max_length=40, blank=True, help_text="The first step after the section; empty: the end.")
+    up_to = models.PositiveIntegerField(
+        null=True, help_text="For those who finish a version up to this number; empty: for everybody since."
+    )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "step_uid"], name="gate_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "step_uid"], condition=Q(up_to=None), name="gate_once_live"),
+            models.UniqueConstraint(fields=["campaign", "step_uid", "up_to"], name="gate_once_per_version"),
+        ]
 
     def __str__(self):
         return f"gate {self.step_uid}"

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import F, Q, Subquery
 
 from automation.gate_models import Gate, Place
 from automation.models import Visit
+from campaigns import choices as choosing
 from campaigns.document import parse
+from campaigns.models import Version
 
 # {p}: a place that was taken. Visits are numbered as they begin.
 _OVER = """(
@@ -29,8 +32,11 @@ _INSIDE = f"""(
     SELECT count(*) FROM automation_place p JOIN automation_enrollment e ON e.id = p.enrollment_id
     WHERE p.gate_id = g.id AND p.state = 'inside' AND NOT {_OVER}
 )"""
+# Their visit says where they stand: those whose step was removed, and who go elsewhere when they get in, too.
+_STANDS = """EXISTS (SELECT FROM automation_visit stands WHERE stands.enrollment_id = e.id AND stands.left_at IS NULL
+    AND stands.step_uid = g.step_uid AND stands.occurrence = p.occurrence)"""
 # Whoever is there still: held, and at the gate. Others that wait were moved away, or are out.
-_WAITS = "p.gate_id = g.id AND p.state = 'waiting' AND e.state = 'held' AND e.step_uid = g.step_uid"
+_WAITS = f"p.gate_id = g.id AND p.state = 'waiting' AND e.state = 'held' AND {_STANDS}"
 _WAITING = f"SELECT p.id FROM automation_place p JOIN automation_enrollment e ON e.id = p.enrollment_id WHERE {_WAITS}"
 _OPEN = f"""
 SELECT g.id FROM automation_gate g JOIN campaigns_campaign c ON c.id = g.campaign_id
@@ -42,7 +48,7 @@ _TIDY = f"""
 UPDATE automation_place p SET state = 'left' FROM automation_gate g, automation_enrollment e
 WHERE g.id = %s AND p.gate_id = g.id AND e.id = p.enrollment_id AND (
     (p.state = 'inside' AND {_OVER})
-    OR (p.state = 'waiting' AND (e.left_at IS NOT NULL OR e.step_uid <> g.step_uid))
+    OR (p.state = 'waiting' AND (e.left_at IS NOT NULL OR NOT {_STANDS}))
 )
 """
 # An enrollment that somebody has in hand just now (to take it out, say) is passed by: its turn comes right after.
@@ -92,13 +98,38 @@ def _admit_at(gate_id: int, now: datetime) -> int:
 
 
 def follow(campaign, version, now: datetime) -> None:
-    """A listener to publishing: gates are as wide as the new version says, at once."""
-    steps = [step for step in parse(version.document).steps if step.kind == "gate"]
-    rows = [_gate(campaign, step.uid, step.config) for step in steps]
-    if rows:
-        Gate.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["campaign", "step_uid"], update_fields=["places", "until"]
+    """A listener to publishing: gates are as wide as the new version says, at once.
+
+    People who drain finish on their version, so their gate stays as it is where the new version has it otherwise.
+    """
+    drains = choosing.parse(version.choices).drains
+    known = {gate.step_uid: gate for gate in Gate.objects.filter(campaign=campaign, up_to=None)}
+    for step in parse(version.document).steps:
+        if step.kind == "gate":
+            _settle(known.get(step.uid), _gate(campaign, step.uid, step.config), version.number, drains)
+    if not drains:
+        _unite(campaign)
+
+
+def _settle(before: Gate | None, wanted: Gate, number: int, drains: bool) -> None:
+    if before is None:
+        wanted.save()
+    elif drains and (before.places, before.until) != (wanted.places, wanted.until):
+        before.up_to = number - 1
+        before.save(update_fields=["up_to"])
+        wanted.save()
+    else:
+        before.places, before.until = wanted.places, wanted.until
+        before.save(update_fields=["places", "until"])
+
+
+def _unite(campaign) -> None:
+    """Everybody inside follows the same version from now on: one gate for all of them."""
+    for old in Gate.objects.filter(campaign=campaign, up_to__isnull=False):
+        Place.objects.filter(gate=old).update(
+            gate=Gate.objects.get(campaign=campaign, step_uid=old.step_uid, up_to=None)
         )
+        old.delete()
 
 
 def _gate(campaign, uid: str, config: dict) -> Gate:
@@ -106,11 +137,13 @@ def _gate(campaign, uid: str, config: dict) -> Gate:
 
 
 def queue_up(visits: Sequence[Visit], now: datetime) -> None:
-    """Whoever comes to the gate is at the end of its queue; all visits are of one step."""
+    """Whoever comes to the gate is at the end of its queue; all visits are of one step of one version."""
     first = visits[0]
-    campaign, step = first.enrollment.campaign, first.step  # type: ignore[attr-defined]
-    Gate.objects.bulk_create([_gate(campaign, step.uid, step.config)], ignore_conflicts=True)
-    gate = Gate.objects.get(campaign=campaign, step_uid=step.uid)
+    gate = _gate_at(first)
+    if gate is None:
+        campaign, step = first.enrollment.campaign, first.step  # type: ignore[attr-defined]
+        Gate.objects.bulk_create([_gate(campaign, step.uid, step.config)], ignore_conflicts=True)
+        gate = _gate_at(first)
     Place.objects.bulk_create(
         [
             Place(gate=gate, enrollment=visit.enrollment, occurrence=visit.occurrence, arrived_at=now)
@@ -118,6 +151,15 @@ def queue_up(visits: Sequence[Visit], now: datetime) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def _gate_at(visit: Visit) -> Gate | None:
+    """That of the version: the oldest that is for it still."""
+    row = visit.enrollment
+    number = Version.objects.filter(pk=row.version_id).values("number")
+    its = Gate.objects.filter(campaign=row.campaign_id, step_uid=visit.step_uid)
+    fitting = its.filter(Q(up_to=None) | Q(up_to__gte=Subquery(number)))
+    return fitting.order_by(F("up_to").asc(nulls_last=True)).first()
 
 
 def places_of(visits: Sequence[Visit]) -> dict[tuple[int, int], Place]:

@@ -30,18 +30,26 @@ SELECT count(*) FROM (SELECT id FROM automation_enrollment
     WHERE campaign_id = %s AND state IN ('active', 'held', 'parked') ORDER BY id FOR UPDATE) AS locked
 """
 
-# Who has a time, a mail or a call on its way goes on when that comes; nothing would wake the others.
+# What they wait for, if that comes by itself or by a person; nothing would wake the others.
 CONCERNED = """
-SELECT e.id, p.deed, p.target, e.state = 'active' OR EXISTS (
-    SELECT 1 FROM automation_visit v WHERE v.enrollment_id = e.id AND v.left_at IS NULL
-        AND (v.message_id IS NOT NULL OR v.kind = 'webhook')
-) AND e.state = 'held'
+SELECT e.id, p.deed, p.target, CASE
+    WHEN e.state = 'active' THEN 'time'
+    WHEN e.state = 'parked' THEN 'release'
+    WHEN v.message_id IS NOT NULL OR v.kind = 'webhook' THEN 'answer'
+    WHEN v.kind = 'gate' THEN 'place' END
 FROM automation_enrollment e
+LEFT JOIN automation_visit v ON v.enrollment_id = e.id AND v.left_at IS NULL
 JOIN jsonb_to_recordset(%s::jsonb) AS p(version bigint, uid text, deed text, target text)
     ON e.version_id = p.version AND e.step_uid = p.uid
 WHERE e.campaign_id = %s AND e.state IN ('active', 'held', 'parked')
 ORDER BY e.id
 """
+WHEN = {
+    "time": "when it is due",
+    "release": "when a person releases it",
+    "answer": "when the answer is there",
+    "place": "when there is a place",
+}
 
 CLOSE_VISITS = """
 UPDATE automation_visit AS v SET left_at = %s, arm = 'moved', explanation = left(n.words, 400)
@@ -108,12 +116,16 @@ class Publication:
         if not plan:
             return
         people: dict[str, list[tuple[int, str | None]]] = defaultdict(list)
-        for pk, deed, target, will_wake in _execute(CONCERNED, [_json(plan), self.campaign.pk]):
-            people["step" if deed == "due" and not will_wake else deed].append((pk, target))
+        later: list[tuple[int, str, str]] = []
+        for pk, deed, target, awaited in _execute(CONCERNED, [_json(plan), self.campaign.pk]):
+            if deed == "due" and awaited:
+                later.append((pk, target, WHEN[awaited]))
+            else:
+                people["step" if deed == "due" else deed].append((pk, target))
         words = f"Its step was removed from the campaign with version {self.version.number}."
         leave([pk for pk, _ in people["exit"]], "step_removed", words, self.now)
         self._move_now(people["step"], words)
-        self._move_later(people["due"])
+        self._move_later(later)
 
     def _planned(self, place: doors.Place) -> dict | None:
         """Where those of one place go; None: they stay."""
@@ -134,13 +146,14 @@ class Publication:
         _execute(CLOSE_VISITS, [self.now, _json(rows)])
         _execute(MOVE_NOW, [_json(rows)])
 
-    def _move_later(self, people: list[tuple[int, str | None]]) -> None:
+    def _move_later(self, people: list[tuple[int, str, str]]) -> None:
+        """They keep what they wait for (a time, a mail, their place in a queue, a person) and go elsewhere then."""
         if not people:
             return
-        number, names = self.version.number, self._names({target for _, target in people})
+        number, names = self.version.number, self._names({target for _, target, _ in people})
         rows = [
-            {"id": pk, "target": to, "words": f"Removed with version {number}; when it is due: {names[to]}"}
-            for pk, to in people
+            {"id": pk, "target": to, "words": f"Removed with version {number}; {when}: {names[to]}"}
+            for pk, to, when in people
         ]
         _execute(MOVE_LATER, [_json(rows)] * 2)
 

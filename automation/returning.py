@@ -42,6 +42,18 @@ UPDATE automation_enrollment e SET due_at = %(now)s + p.later, scheduled_at = e.
 FROM placed p WHERE p.id = e.id
 """
 
+# Their times stand as text, as Python reads it. A wait without `since` counts from when the step was entered.
+_LATER = """to_char(({}) AT TIME ZONE 'UTC' + %(span)s::interval, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+COUNT_FROM_LATER = f"""
+UPDATE automation_visit v SET facts = v.facts || jsonb_strip_nulls(jsonb_build_object(
+    'until', {_LATER.format("(v.facts ->> 'until')::timestamptz")},
+    'since', CASE WHEN v.kind = 'wait' THEN
+        {_LATER.format("coalesce((v.facts ->> 'since')::timestamptz, v.entered_at)")} END))
+FROM automation_enrollment e
+WHERE e.campaign_id = %(campaign)s AND e.due_at IS NOT NULL AND v.enrollment_id = e.id AND v.left_at IS NULL
+    AND v.message_id IS NULL AND v.kind IN ('wait', 'wait_for', 'digest')
+"""
+
 
 def go_on(campaign: Campaign, stop: Stop, now: datetime) -> None:
     """A listener to resuming: what becomes of those who are overdue, and over how long they are spread."""
@@ -66,6 +78,13 @@ def _shift(campaign: Campaign, span: timedelta, why: str) -> None:
     open_visits = Visit.objects.filter(left_at=None, message=None, enrollment__in=waiting.values("pk"))
     open_visits.update(explanation=Left(Concat("explanation", words), 400))
     waiting.update(due_at=F("due_at") + span, scheduled_at=F("scheduled_at") + span)
+    _count_from_later(campaign, span)
+
+
+def _count_from_later(campaign: Campaign, span: timedelta) -> None:
+    """What stood still was no waiting: a wait that is worked out anew later counts from that much later."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_FROM_LATER, {"campaign": campaign.pk, "span": f"{span.total_seconds()} seconds"})
 
 
 def _spread(campaign: Campaign, span: timedelta, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """From a step that is no more to one that still is."""
 
 from campaigns.document import Document, StepDoc
-from campaigns.flow import way_on
+from campaigns.flow import ENTRY, Flow, Way, way_on, ways_of
 
 
 def is_kept(before: StepDoc | None, new: Document) -> bool:
@@ -11,7 +11,57 @@ def is_kept(before: StepDoc | None, new: Document) -> bool:
 
 
 def next_kept(old: Document, new: Document, uid: str) -> str | None:
-    """The first step after `uid`, on the usual way of the old version, that the new one still has; None: the end."""
+    """Where those go on who stand in a step that is no more; None: the end.
+
+    Where what led to the step leads now, as the canvas showed it when the step was taken out; where that tells nothing,
+    the first step after it on the usual way that the new version still has.
+    """
+    flow = Flow(old)
+    if uid not in flow.steps:
+        return None
+    ahead = _ahead(flow, uid)
+    for way in _ways_in(flow, new, uid):
+        leads = _leads_now(new, way)
+        # Nobody is led back, or over to a branch that is not theirs.
+        if leads and (leads.target is None or leads.target in ahead or old.step(leads.target) is None):
+            return leads.target
+    return _next_on_the_usual_way(old, new, uid)
+
+
+def _ahead(flow: Flow, uid: str) -> set[str]:
+    """The steps that can be reached from there without going back."""
+    walk, found, left = flow.walk_of(uid), set(), [uid]
+    while left:
+        for way in walk.ahead[left.pop()]:
+            if way.target and way.target in walk.ahead and way.target not in found:
+                found.add(way.target)
+                left.append(way.target)
+    return found
+
+
+def _ways_in(flow: Flow, new: Document, uid: str) -> list[Way]:
+    """The ways by which people came there from steps that are still there; those between are no more, either."""
+    walk = flow.walk_of(uid)
+    found, seen, left = [], {uid}, [uid]
+    while left:
+        for way in walk.into.get(left.pop(0), ()):
+            if way.source == ENTRY or is_kept(flow.steps[way.source], new):
+                found.append(way)
+            elif way.source not in seen:
+                seen.add(way.source)
+                left.append(way.source)
+    return found
+
+
+def _leads_now(new: Document, way: Way) -> Way | None:
+    """The same way out in the new version; None: it has no such way."""
+    if way.source == ENTRY:
+        return Way(ENTRY, way.arm, target=new.steps[0].uid if new.steps else None)
+    source = new.step(way.source)
+    return next((one for one in ways_of(source) if one.arm == way.arm), None) if source else None
+
+
+def _next_on_the_usual_way(old: Document, new: Document, uid: str) -> str | None:
     seen: set[str] = set()
     step = old.step(uid)
     while step and step.uid not in seen:

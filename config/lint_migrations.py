@@ -13,8 +13,8 @@ import django
 from lib.postgres import database_url
 
 ROOT = Path(__file__).resolve().parent.parent
-# Before anybody ran Dripline: one makes a new table of an empty one, one makes the same key unique by another index.
-FIRST_RELEASE = ["0003_partition_events", "0003_keep_fewer_indexes"]
+# Before anybody ran Dripline: one makes a new table of an empty one, two make the same key unique by another index.
+FIRST_RELEASE = ["0003_partition_events", "0003_keep_fewer_indexes", "0013_keep_the_gates_of_those_who_drain"]
 
 
 def main() -> int:
