@@ -136,6 +136,17 @@ def _gate(campaign, uid: str, config: dict) -> Gate:
     return Gate(campaign=campaign, step_uid=uid, places=config["places"], until=config.get("until") or "")
 
 
+def standing(campaign) -> dict[str, tuple[int, int, int]]:
+    """Gate by its step: places, how many are inside, how many wait; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT g.step_uid, g.places, {_INSIDE}, (SELECT count(*) FROM ({_WAITING}) AS waiting)"
+            " FROM automation_gate g WHERE g.campaign_id = %s",
+            [campaign.pk],
+        )
+        return {uid: (places, inside, waiting) for uid, places, inside, waiting in cursor.fetchall()}
+
+
 def queue_up(visits: Sequence[Visit], now: datetime) -> None:
     """Whoever comes to the gate is at the end of its queue; all visits are of one step of one version."""
     first = visits[0]

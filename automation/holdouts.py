@@ -5,7 +5,8 @@ from datetime import datetime
 
 from automation.enrolling import Entry
 from automation.models import Assignment, SiteAssignment
-from campaigns.models import EmailTemplate
+from campaigns.document import Document
+from campaigns.models import Campaign, EmailTemplate
 from lib.chances import share_of
 from ops.models import SiteSettings
 
@@ -28,6 +29,28 @@ def assign(entries: Sequence[Entry], now: datetime) -> None:
     _by_campaign([entry for entry in concerned if entry.document.holdout], now)
     if of_site:
         _by_site(concerned, of_site, now)
+
+
+def is_exempt(document: Document) -> bool:
+    """Does it send mail, and none but transactional?"""
+    named = {step.config["template"] for step in document.steps if step.kind == "email"}
+    return bool(named) and not EmailTemplate.objects.filter(pk__in=named, transactional=False).exists()
+
+
+def held_by_campaign(campaign: Campaign, document: Document, contact_id: int) -> bool:
+    """Whether they are held out of it, or would be once they enter."""
+    if not document.holdout:
+        return False
+    given = Assignment.objects.filter(campaign=campaign, contact=contact_id, name=HOLDOUT).first()
+    return given.arm == HOLDOUT if given else share(campaign.pk, contact_id, HOLDOUT) < document.holdout
+
+
+def held_by_site(percent: int, contact_id: int) -> bool:
+    """The same of the holdout of the whole site."""
+    if not percent:
+        return False
+    given = SiteAssignment.objects.filter(contact=contact_id).first()
+    return given.held_out if given else share(0, contact_id, HOLDOUT) < percent
 
 
 def _by_campaign(entries: Sequence[Entry], now: datetime) -> None:

@@ -49,16 +49,24 @@ class Places:
 
     def blocked(self, address: int, yielding: int = 0) -> Blocked | None:
         """The limit by which nothing may go there now; `yielding`: how many more important ones wait for a place."""
-        found = [blocked for cap in self.caps if (blocked := self._by(cap, address, yielding))]
+        found = [blocked for cap in self.caps if (blocked := self.by(cap, address, yielding))]
         return max(found, key=lambda blocked: blocked.until, default=None)
 
-    def _by(self, cap: FrequencyCap, address: int, yielding: int) -> Blocked | None:
+    def count(self, cap: FrequencyCap, address: int) -> int:
+        """How many of those that count for this limit went there within its time."""
+        return len(self._taken(cap, address))
+
+    def _taken(self, cap: FrequencyCap, address: int) -> list[datetime]:
         since = self.now - cap.window
-        taken = sorted(
+        return sorted(
             at
             for at, topic in self.counted.get(address, ())
             if at > since and (cap.topic_id is None or topic == cap.topic_id)
         )
+
+    def by(self, cap: FrequencyCap, address: int, yielding: int = 0) -> Blocked | None:
+        """The same of one limit."""
+        taken = self._taken(cap, address)
         over = len(taken) + yielding - cap.most
         if over < 0:
             return None

@@ -7,7 +7,7 @@ import pytest
 from automation.models import Enrollment
 from campaigns import lifecycle
 from campaigns.document import Document, StepDoc, Trigger
-from campaigns.models import Campaign
+from campaigns.models import Campaign, FrequencyCap
 from contacts.models import Contact
 from events import recording
 from events.items import Item
@@ -46,7 +46,8 @@ def campaign_of(name: str, now, **more) -> Campaign:
         step("thanks", "email", {"template": thanks.pk}, "late"),
         step("late", "wait", {"amount": 5, "unit": "days"}, None),
     ]  # fmt: skip
-    document = Document(name=name, triggers=[Trigger(event="users.signed_up")], steps=steps, **more)
+    more.setdefault("triggers", [Trigger(event="users.signed_up")])
+    document = Document(name=name, steps=steps, **more)
     return lifecycle.activate(lifecycle.create(document, None, now), None, now)
 
 
@@ -111,4 +112,28 @@ def test_a_way_is_drawn_told_and_replayed(live_server, chromium, inbox):  # noqa
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     desk.picture("way-phone-dark")
+    assert not desk.faults
+
+
+def test_why_somebody_is_not_inside_is_told_rule_by_rule(live_server, chromium, inbox):  # noqa: F811
+    begun = clock.now() - 3 * HOUR
+    site(quiet_from="22:00", quiet_to="07:00", holdout=10)
+    FrequencyCap.objects.create(most=3, amount=1, unit="weeks")
+    campaign = campaign_of("Offers", begun, triggers=[Trigger(event="order.completed", filter=BIG)], holdout=5,
+                           window={"from": "09:00", "to": "18:00", "days": ["mon"]})  # fmt: skip
+    ann = ann_signs_up(begun)
+    desk = Desk(chromium, live_server.url, person("Analyst"), viewport={"width": 1440, "height": 900})
+    page = desk.page
+    page.goto(f"/automation/enrollment/why/?contact={ann.pk}&campaign={campaign.pk}")
+    told = page.locator(".cp-page").inner_text()
+    assert "As things stand now: they would not enter" in told
+    assert "but it does not fit the filter" in told and "it is: 20" in told
+    assert "If they were inside" in told and "At most 3 mails in 7 days: 0 went out in that time" in told
+    assert "Nothing is sent in the quiet hours" in told and page.title() != "1" and "{" not in told
+    desk.picture("why")
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    desk.picture("why-phone-dark")
     assert not desk.faults
