@@ -6,13 +6,15 @@ from automation.models import Enrollment
 from contacts.models import Identity
 
 TRIGGER = "users.signed_up"
+LEFT, TRIED = "subscription.cancelled", "trial.started"
+BOUGHT, LOOKED = "order.completed", "product.viewed"
 EMAILS = {"ann": "ann@example.org", "ben": "ben@example.org", "cleo": "cleo@example.org", "dan": "cleo@example.org"}
 
 
 class People:
     """`same[user]` names the person; `person[contact]` as well, for every contact that ever was."""
 
-    def __init__(self, once: int):
+    def __init__(self, once: int | None):
         self.once = once
         self.same = {user: user for user in EMAILS}
         self.contacts: dict[int, str] = {}

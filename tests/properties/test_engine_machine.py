@@ -1,61 +1,24 @@
-"""The engine against anything in any order: people, marketers, workers that die, mail servers that misbehave.
-
-A step is a deed of somebody, or a piece of a worker's work; after each the invariants hold. Every run takes the
-same steps; `--hypothesis-seed=random`, or a number, takes others. A failure prints its steps, as few as it needs.
+"""The machine over four campaigns that are known: three sequences that differ in whom they take in again, and one that
+branches; publishing adds, removes and moves steps under people.
 """
 
 import contextlib
-import sys
-from datetime import timedelta
 
 import pytest
-from django.db import transaction
-from django.db.models import Value
-from django.db.models.functions import Now
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import rule
 
 from campaigns import lifecycle, publishing
-from campaigns.claiming import claim
 from campaigns.document import Document, Goal, Reentry, StepDoc, Trigger, Watch, parse
 from campaigns.linear import Row, from_rows
-from campaigns.models import Campaign, Message
-from campaigns.sending import Batch
-from campaigns.transports import transport_from
-from contacts import consent, merging
-from contacts.models import Address, Identity, Merge
-from events import recording
-from events.items import Item
-from ops.models import SiteSettings, Source
-from ops.work import QUEUES
-from tests import engine
+from campaigns.models import Campaign
+from ops.models import Source
 from tests.factories import NOW, CampaignFactory, TemplateFactory, UserFactory
-from tests.properties import invariants
-from tests.properties.dying import die, send_and
-from tests.properties.invariants import RUNNING, World
-from tests.properties.people import EMAILS, TRIGGER, People
+from tests.properties.machine import Machine, run, which
+from tests.properties.people import BOUGHT, LEFT, LOOKED, TRIED, TRIGGER
 from tests.smtp_server import FaultySmtpServer
 
-FAULTS = {
-    "later": ("RCPT", {"reply": "450 4.2.0 later"}),
-    "no such user": ("RCPT", {"reply": "550 5.1.1 no such user"}),
-    "mailbox full": ("RCPT", {"reply": "552 5.2.2 mailbox full"}),
-    "sender refused": ("MAIL", {"reply": "554 5.7.1 not from you"}),
-    "log-in refused": ("MAIL", {"reply": "530 5.7.0 log in first"}),
-    "cut off in the body": ("BODY", {"drop": True}),
-    "later, at the dot": ("DOT", {"reply": "451 4.3.0 later"}),
-    "content refused": ("DOT", {"reply": "554 5.6.0 what is this"}),
-    "taken in silence": ("DOT", {"drop": True, "accept": True}),
-    "cut off at the dot": ("DOT", {"drop": True, "accept": False}),
-}
+DEED, LOOK = {"uid": "bought", "event": BOUGHT}, {"uid": "looked", "event": LOOKED}
 # Steps as (hours to wait, uid of the mail): publishing another plan removes, adds and moves steps under people.
 PLANS = {
     "long": [(0, "first"), (24, "second"), (24, "third")],
@@ -63,16 +26,8 @@ PLANS = {
     "other": [(1, "fourth"), (0, "second")],
 }
 # The same for the campaign that branches: hours until the time is up, and what else opens a way.
-FLOWS = {"long": (24, ()), "short": (2, (invariants.LOOKED,)), "other": (5, ())}
-LEAVES, IS_FOR = Watch(uid="left", event="subscription.cancelled"), Goal(uid="goal", event="trial.started")
-who = st.sampled_from(sorted(EMAILS))
-# What happens between two commits of a worker that sends.
-MEANWHILE = ["", "dies", "unsubscribe", "pause", "archive", "sign up", "merge", "lease lost"]
-DEEDS = [invariants.BOUGHT["event"]] * 3 + [invariants.LOOKED["event"], LEAVES.event, IS_FOR.event]
-which = st.integers(0, 3)
-few = st.integers(1, 4)
-flag = st.booleans()
-faults = st.sampled_from(["", "taken in silence", *FAULTS])
+FLOWS = {"long": (24, ()), "short": (2, (LOOK,)), "other": (5, ())}
+LEAVES, IS_FOR = Watch(uid="left", event=LEFT), Goal(uid="goal", event=TRIED)
 
 
 def plan(name: str, template: int) -> list[Row]:
@@ -86,7 +41,7 @@ def flow(name: str, template: int) -> list[StepDoc]:
     """Whoever buys is thanked, whoever only looks is asked, the rest are reminded; the ways join again."""
     hours, more = FLOWS[name]
     config = {
-        "arms": [invariants.BOUGHT, *more], "timeout": {"amount": hours, "unit": "hours"}, "again": name == "long",
+        "arms": [DEED, *more], "timeout": {"amount": hours, "unit": "hours"}, "again": name == "long",
     }  # fmt: skip
     ways = {arm["uid"]: f"mail-{arm['uid']}" for arm in config["arms"]} | {"timeout": "remind"}
     mails = ["mail-bought", *(f"mail-{arm['uid']}" for arm in more), "remind"]
@@ -115,186 +70,21 @@ class Site:
         )  # fmt: skip
         branching = lifecycle.activate(lifecycle.create(document, self.user, NOW), self.user, NOW)
         self.campaigns.append(branching.pk)
+        self.once = self.campaigns[0]
 
 
-class Engine(RuleBasedStateMachine):
-    def __init__(self, site: Site):
-        super().__init__()
-        self.example = transaction.atomic()
-        self.example.__enter__()
-        self.site, self.now, self.server = site, NOW, site.server
-        self.server.reset()
-        self.people = People(site.campaigns[0])
-        self.stalled: list[list[Message]] = []
-        self.merged: set[int] = set()
-        self.silent: set[str] = set()  # addresses that had said no, and
-        self.resting: set[int] = set()  # campaigns that did not run, when the step began
-        self.seen = 0
-
-    def teardown(self):
-        try:
-            if sys.exc_info()[0] is None:
-                self.all_comes_to_an_end()
-        finally:
-            transaction.set_rollback(True)
-            self.example.__exit__(None, None, None)
-
-    # --- people ---
-
-    @initialize(users=st.sets(who, min_size=1))
-    def some_are_on_their_way(self, users):
-        for user in sorted(users):
-            self.sign_up(user, "", 2)
-
-    @rule(user=who, order=st.sampled_from(["", "a", "b"]), carried=st.integers(0, 2))
-    def sign_up(self, user, order, carried):
-        properties = {"order": order} if order else {}
-        items = [
-            Item(kind="identify", user_id=user, traits={"email": EMAILS[user]}),
-            Item(kind="track", user_id=user, event=TRIGGER, properties=properties),
-        ]
-        assert not recording.record(self.site.source, items, self.now).rejected
-        self.people.met(user)
-        for key in ("changes", "enrollments")[:carried]:
-            QUEUES[key].work(self.now)
-
-    @rule(user=who, order=st.sampled_from(["", "a", "b"]), carried=st.integers(0, 2), event=st.sampled_from(DEEDS))
-    def do(self, user, order, carried, event):
-        """What campaigns look out for: a wait, a way out, a goal."""
-        properties = {"order": order} if order else {}
-        item = Item(kind="track", user_id=user, event=event, properties=properties)
-        assert not recording.record(self.site.source, [item], self.now).rejected
-        self.people.met(user)
-        for key in ("changes", "enrollments")[:carried]:
-            QUEUES[key].work(self.now)
-
-    @rule(user=who, verb=st.sampled_from([consent.unsubscribe, consent.resubscribe]))
-    def say(self, user, verb):
-        for address in Address.objects.filter(email=EMAILS[user]):
-            verb(address.pk, now=self.now, source="account page")
-
-    @rule(one=who, other=who)
-    def merge(self, one, other):
-        ids = dict(Identity.objects.filter(kind="user").values_list("value", "contact_id"))
-        if one in ids and other in ids:
-            merging.merge([(ids[one], ids[other])], self.now)
-            self.people.are_one(one, other)
-            self.merged |= {ids[one], ids[other]}
-
-    # --- marketers ---
-
-    @rule(index=which, verb=st.sampled_from(["pause", "resume", "resume", "archive", *PLANS, "send again"]))
-    def manage(self, index, verb):
+class Known(Machine):
+    @rule(index=which, name=st.sampled_from(sorted(PLANS)))
+    def publish(self, index, name):
         campaign = Campaign.objects.get(pk=self.site.campaigns[index])
-        # Refused: in so many words, this cannot be done now.
-        with contextlib.suppress(lifecycle.Refused, publishing.Refused):
-            if verb in PLANS:
-                self._publish(campaign, verb)
-            elif verb == "send again":
-                SiteSettings.get().allow_sending()
-            else:
-                getattr(lifecycle, verb)(campaign, self.site.user, self.now)
-
-    def _publish(self, campaign, name) -> None:
         document = parse(campaign.draft)
         branches = campaign.pk == self.site.campaigns[3]
         template = self.site.template.pk
         document.steps = flow(name, template) if branches else from_rows(plan(name, template))
         campaign = lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
-        publishing.publish(campaign, self.site.user, self.now)
-
-    # --- time and workers ---
-
-    @rule(minutes=st.sampled_from([1, 61, 130, 1441, 4400]))
-    def time_passes(self, minutes):
-        self.now += timedelta(minutes=minutes)
-
-    @rule(key=st.sampled_from(["enrollments", "changes", "settled", "leases", "merges"]), dies=st.booleans())
-    def work(self, key, dies):
-        with transaction.atomic():
-            QUEUES[key].work(self.now)
-            transaction.set_rollback(dies)
-
-    @rule()
-    def work_until_nothing_is_due(self):
-        engine.run(self.now)
-        invariants.nothing_is_overdue(self.now)
-        invariants.nobody_waits_for_what_happened(self.merged)
-
-    @rule(fault=faults, meanwhile=st.sampled_from(MEANWHILE), user=who, index=which, limit=few, nth=few, before=flag)
-    def send(self, fault, meanwhile, user, index, limit, nth, before):
-        """One worker's batch; at the nth commit something happens, or it dies."""
-        if fault:
-            verb, what = FAULTS[fault]
-            self.server.on(verb, times=1, **what)
-        deeds = {
-            "": lambda: None,
-            "dies": die,
-            "unsubscribe": lambda: self.say(user, consent.unsubscribe),
-            "pause": lambda: self.manage(index, "pause"),
-            "archive": lambda: self.manage(index, "archive"),
-            "sign up": lambda: self.sign_up(user, "", 1),
-            "merge": lambda: (self.merge("ann", user), QUEUES["merges"].work(self.now)),
-            "lease lost": self.leases_run_out,
-        }
-        for key in ("changes", "settled", "enrollments"):
-            QUEUES[key].work(self.now)  # so that there is something to send
-        send_and(deeds[meanwhile], self.now, limit, nth, before)
-
-    @rule(limit=few)
-    def a_worker_claims_and_stalls(self, limit):
-        if messages := claim(self.now, limit):
-            self.stalled.append(messages)
-
-    @precondition(lambda self: self.stalled)
-    @rule(data=st.data())
-    def a_stalled_worker_goes_on(self, data):
-        messages = self.stalled.pop(data.draw(st.integers(0, len(self.stalled) - 1)))
-        way = transport_from(self.site.server.url)
-        Batch(messages, way, self.now).send()
-        way.close()
-
-    @rule()
-    def leases_run_out(self):
-        Message.objects.filter(lease_until__isnull=False).update(lease_until=Now() - Value(timedelta(hours=1)))
-        QUEUES["leases"].work(self.now)
-
-    def all_comes_to_an_end(self) -> None:
-        """Workers live, servers behave, nobody stops anything any more: within weeks everybody is through."""
-        self.server.rules.clear()
-        for index in range(4):
-            self.manage(index, "resume")
-        SiteSettings.get().allow_sending()
-        for _ in range(6):
-            self.leases_run_out()
-            engine.run(self.now)
-            self.now += timedelta(hours=30)
-        invariants.nothing_is_overdue(self.now - timedelta(hours=30))
-        world = World()
-        world.holds(self.server.accepted)
-        world.nobody_is_left()
-
-    # --- what holds ---
-
-    @invariant()
-    def all_holds(self):
-        world = World()
-        world.holds(self.server.accepted)
-        self.people.enter(world.enrollments.values())
-        if not Merge.objects.filter(due_at__lte=self.now).exists():
-            world.nobody_is_inside_twice(self.people.person)
-        assert not self.server.violations
-        for mail in self.server.accepted[self.seen :]:
-            [message] = [one for one in world.messages.values() if one.message_id == mail.message["Message-ID"]]
-            assert mail.recipient not in self.silent, f"{mail.recipient} had unsubscribed"
-            assert message.campaign_id not in self.resting, "its campaign did not run"
-        self.remember()
-
-    def remember(self) -> None:
-        self.seen = len(self.server.accepted)
-        unsubscribed = Address.objects.filter(unsubscribed_at__isnull=False)
-        self.silent = set(unsubscribed.values_list("email", flat=True))
-        self.resting = {campaign.pk for campaign in Campaign.objects.all() if campaign.state not in RUNNING}
+        # Refused: in so many words, somebody stands in a step that is removed.
+        with contextlib.suppress(publishing.Refused):
+            publishing.publish(campaign, self.site.user, self.now)
 
 
 @pytest.fixture
@@ -305,12 +95,4 @@ def site(db, settings):
 
 
 def test_the_engine_keeps_its_promises_whatever_comes(site, request):
-    budget = settings(
-        max_examples=12,
-        stateful_step_count=40,
-        deadline=None,
-        derandomize=request.config.getoption("hypothesis_seed", None) is None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    run_state_machine_as_test(lambda: Engine(site), settings=budget)
+    run(lambda: Known(site), request, examples=7)

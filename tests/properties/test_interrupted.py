@@ -13,7 +13,8 @@ from ops.work import QUEUES
 from tests import engine
 from tests.factories import NOW
 from tests.properties.dying import send_and
-from tests.properties.test_engine_machine import EMAILS, TRIGGER, site  # noqa: F401  the fixture
+from tests.properties.people import EMAILS, TRIGGER
+from tests.properties.test_engine_machine import site  # noqa: F401  the fixture
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
