@@ -134,7 +134,10 @@ class Round:
                 self.visits[visit.enrollment_id] = visit
 
     def _leave_what_was_removed(self) -> None:
-        """Those whose step a new version removed, and who were to go on elsewhere when due: that is now."""
+        """Those whose step a new version removed, and who were to go on elsewhere when due: that is now.
+
+        Elsewhere may be the same place, where another kind of step stands now.
+        """
         left = [visit for row in self.enrollments if (visit := self._elsewhere(row))]
         for visit in left:
             visit.left_at, visit.arm = self.now, visit.message.outcome if visit.message else "moved"
@@ -198,9 +201,10 @@ class Round:
         ]
 
     def _within_limits(self, visit: Visit, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Wait):  # some waits look again every quarter of an hour, for two years
+            return outcome
         visit.enrollment.steps_taken += 1
-        again = visit.occurrence > MAX_JUMPS or visit.enrollment.steps_taken > MAX_STEPS_TAKEN
-        if again and not isinstance(outcome, Wait):
+        if visit.occurrence > MAX_JUMPS or visit.enrollment.steps_taken > MAX_STEPS_TAKEN:
             return Exit("It took too many steps: the campaign goes in circles.", "too_many_steps")
         return outcome
 

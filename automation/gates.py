@@ -43,6 +43,11 @@ SELECT g.id FROM automation_gate g JOIN campaigns_campaign c ON c.id = g.campaig
 WHERE c.state IN ('active', 'draining') AND EXISTS ({_WAITING}) AND {_INSIDE} < g.places ORDER BY g.id
 """
 
+# As it is, like everybody who moves people: nobody gets in once a pause or another version has been decided.
+_HOLD_CAMPAIGN = """
+SELECT c.id FROM campaigns_campaign c JOIN automation_gate g ON g.campaign_id = c.id
+WHERE g.id = %s AND c.state IN ('active', 'draining') FOR SHARE OF c SKIP LOCKED
+"""
 _LOCK = "SELECT id FROM automation_gate WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 _TIDY = f"""
 UPDATE automation_place p SET state = 'left' FROM automation_gate g, automation_enrollment e
@@ -88,9 +93,10 @@ def admit(now: datetime) -> int:
 @transaction.atomic
 def _admit_at(gate_id: int, now: datetime) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [gate_id])
-        if not cursor.fetchone():
-            return 0  # another worker is at it
+        for lock in (_HOLD_CAMPAIGN, _LOCK):
+            cursor.execute(lock, [gate_id])
+            if not cursor.fetchone():
+                return 0  # another worker is at it, or somebody changes the campaign
         cursor.execute(_TIDY, [gate_id])
         # In a statement of its own: it sees what was committed before the lock was had.
         cursor.execute(_LET_IN, {"gate": gate_id, "now": now})

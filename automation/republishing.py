@@ -172,7 +172,9 @@ class Publication:
         ).select_related("enrollment__contact")
         by_uid: dict[str, list[Visit]] = defaultdict(list)
         for visit in visits:
-            if visit.step_uid == visit.enrollment.step_uid and self._waits_anew_in(visit):
+            step = self.new.step(visit.enrollment.step_uid)
+            stands = step and (visit.step_uid, visit.kind) == (step.uid, step.kind)
+            if stands and self._waits_anew_in(visit):
                 by_uid[visit.step_uid].append(visit)
         rows = [row for uid, waiting in by_uid.items() for row in self._timed(uid, waiting)]
         if rows:

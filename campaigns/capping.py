@@ -18,9 +18,11 @@ LOCK_CLASS = 7306
 LANES = 256
 GIVING_WAY = timedelta(minutes=1)
 
+# What is on its way may go out at any moment until it is too late: it counts as if it did so now.
 _COUNTED = """
-SELECT address_id, topic_id, coalesce(sent_at, created_at) FROM campaigns_message
-WHERE address_id = ANY(%s) AND purpose = 'marketing' AND state <> 'not_sent' AND coalesce(sent_at, created_at) > %s
+SELECT address_id, topic_id, at FROM campaigns_message m,
+    LATERAL coalesce(m.sent_at, m.settled_at, least(m.stale_after, %(now)s)) AS at
+WHERE address_id = ANY(%(addresses)s) AND purpose = 'marketing' AND state <> 'not_sent' AND at > %(since)s
 """
 
 
@@ -39,7 +41,7 @@ class Places:
         self.counted: dict[int, list[tuple[datetime, int | None]]] = {}
         longest = max((cap.window for cap in caps), default=timedelta())
         with connection.cursor() as cursor:
-            cursor.execute(_COUNTED, [list(addresses), now - longest])
+            cursor.execute(_COUNTED, {"addresses": list(addresses), "now": now, "since": now - longest})
             for address, topic, at in cursor.fetchall():
                 self.take(address, topic, at)
 

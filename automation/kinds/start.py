@@ -60,6 +60,8 @@ class StartKind(StepKind):
         other = other_campaign(visits[0].step.config)
         if other is None:
             return [Done("The other campaign was deleted, so nothing was started.", arm="refused") for _ in visits]
+        if other.pk == visits[0].enrollment.campaign_id:
+            return [Done(f"“{other}” was not started: it does not start itself.", arm="refused") for _ in visits]
         told = enter_starts(other.pk, [_start(visit, other, now) for visit in visits], now, _open, missing=CLOSED)
         if told is None:
             return [Wait(f"“{other}” is being changed just now.", now + A_MOMENT) for _ in visits]

@@ -106,10 +106,12 @@ class Drawn(Machine):
 
     # --- marketers ---
 
-    def _edit(self, index, change) -> Campaign | None:
+    def _edit(self, index, change, valid: bool = False) -> Campaign | None:
         campaign = Campaign.objects.get(pk=self.campaigns[index])
         document = change(parse(campaign.draft))
-        if checking.problems(document):
+        found = [one for one in checking.problems(document) if "is archived" not in one.sentence]
+        assert not (valid and found), "drawn to be valid"
+        if found:
             return None
         return lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
 
@@ -121,7 +123,7 @@ class Drawn(Machine):
                 drawing.head(data.draw, document, self.site.things)
             return document
 
-        assert self._edit(index, change), "drawn to be valid"
+        self._edit(index, change, valid=True)
         self.publish(data, index)
 
     @rule(data=st.data(), index=st.integers(0, 1))
@@ -155,7 +157,8 @@ class Drawn(Machine):
     @rule(data=st.data(), index=st.integers(0, 1))
     def publish(self, data, index):
         campaign = Campaign.objects.get(pk=self.campaigns[index])
-        publishing.publish(campaign, self.site.user, self.now, self._choices(data.draw, campaign))
+        if not checking.problems(parse(campaign.draft)):
+            publishing.publish(campaign, self.site.user, self.now, self._choices(data.draw, campaign))
 
     def _choices(self, draw, campaign: Campaign) -> Choices:
         uids, asking = [step.uid for step in parse(campaign.draft).steps], impact(campaign).steps
@@ -266,4 +269,4 @@ def drawn_site(db, settings):
 
 
 def test_whatever_is_drawn_and_however_it_is_changed_nobody_is_lost_or_mailed_twice(drawn_site, request):
-    run(lambda: Drawn(drawn_site), request, examples=6)
+    run(lambda: Drawn(drawn_site), request, examples=4)
