@@ -6,10 +6,11 @@ from rest_framework import serializers
 
 from campaigns import lifecycle
 from campaigns.document import parse
+from campaigns.head_words import head_in_words
 from campaigns.models import Campaign
 from campaigns.numbers import Numbers
 from campaigns.publishing import describe
-from campaigns.sequence_words import head_in_words, readable
+from campaigns.sequence_words import readable
 
 NUMBERS = {"inside": 120, "sent": 412, "opened": 230, "clicked": 61}
 WELCOME = {

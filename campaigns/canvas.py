@@ -11,12 +11,13 @@ from campaigns.checking import Problem
 from campaigns.document import Document, StepDoc
 from campaigns.flow import ENTRY, Flow, Way
 from campaigns.flow_picture import Picture
+from campaigns.head_words import trigger_in_words
 from campaigns.never import contradiction, covered
 from campaigns.numbers import MAIL_KINDS
-from campaigns.sequence_words import in_words, trigger_in_words
 from campaigns.step_kinds import STEP_KINDS, StepKind
 from campaigns.watches import in_words as watch_in_words
 from lib import once
+from segments import conditions
 
 GROUPS = ["Messages", "Timing", "Flow", "People", "Outside"]
 _step_place = re.compile(r"^steps\[([^\]]*)\]")
@@ -50,7 +51,7 @@ def _drawing(document: Document) -> dict[str, Any]:
 def entry(document: Document, found: list[Problem]) -> dict[str, Any]:
     """The card in which people begin: what lets them in, and what else is said of the whole."""
     lines = [trigger_in_words(trigger) for trigger in document.triggers] or ["Choose what lets people in."]
-    more = [f"Only if {in_words(document.audience, 'contact')}."] if document.audience else []
+    more = [f"Only if {conditions.in_words(document.audience, 'contact')}."] if document.audience else []
     more += [f"They leave when {watch_in_words(watch)}." for watch in document.exits]
     more += [f"Goal: {watch_in_words(goal)}." for goal in document.goals]
     wrong = [problem.sentence for problem in found if not problem.place.startswith("steps")]
@@ -71,7 +72,7 @@ def _step(flow: Flow, step: StepDoc, wrong: list[str]) -> dict[str, Any]:
         "icon": kind.icon if kind else "help",
         "title": step.name or words[:1].upper() + words[1:],
         "words": words,
-        "only_if": in_words(step.only_if, "enrollment") if step.only_if else "",
+        "only_if": conditions.in_words(step.only_if, "enrollment") if step.only_if else "",
         "mails": step.kind in MAIL_KINDS,
         "ends": bool(kind and kind.ends and not step.only_if),
         "problems": wrong,

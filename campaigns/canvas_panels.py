@@ -13,7 +13,7 @@ from campaigns.canvas import example_of, words_of
 from campaigns.canvas_forms import GoalForm, SettingsForm, StepFields, WatchForm
 from campaigns.document import Document, StepDoc
 from campaigns.flow_edits import CannotBeDone, put_in_order, settle_arms
-from campaigns.sequence_words import trigger_in_words
+from campaigns.head_words import trigger_in_words
 from campaigns.step_kinds import STEP_KINDS
 from campaigns.trigger_kinds import TRIGGER_KINDS, event_types_of, from_settings, settings_of
 from campaigns.watches import MAX_EXITS, MAX_GOALS

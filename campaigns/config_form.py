@@ -1,9 +1,12 @@
 """The form of a step's or a trigger's settings: what a kind offers to fill in, read from and written to `config`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from django import forms
+
+from lib.words import in_plain_words
+from segments import conditions
 
 
 class ConfigForm(forms.Form):
@@ -45,6 +48,37 @@ class ConfigForm(forms.Form):
         """What the fields show for a configuration of any shape."""
         return dict(config)
 
+    def in_words(self) -> dict[str, str]:
+        """What is shown, by label; of an unbound form. What is empty, or does not count as chosen, is left out."""
+        return {label: words for name in self.fields if self._counts(name) for label, words in said(self, name)}
+
+    def _counts(self, name: str) -> bool:
+        choosers = [(chooser, shown[name]) for chooser, shown in self.shown_for.items() if name in shown]
+        return all(str(self[chooser].value() or "") in wanted for chooser, wanted in choosers)
+
     def config(self) -> dict[str, Any]:
         """The configuration that was typed; only of a valid form."""
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
+
+
+def said(form: forms.Form, name: str) -> Iterator[tuple[str, str]]:
+    """(label, words) of one field of an unbound form, where it holds something."""
+    field, value = form.fields[name], form[name].value()
+    if value in (None, "", [], {}, False) or isinstance(field.widget, forms.HiddenInput):
+        return
+    yield str(field.label or name.replace("_", " ").capitalize()), _words(field, value)
+
+
+def _words(field: forms.Field, value: Any) -> str:
+    if value is True:
+        return "Yes"
+    if subject := getattr(field, "subject", None):
+        return conditions.in_words(value, subject, getattr(field, "event_type", None))
+    choices = _choices(getattr(field, "choices", ()))
+    many = value if isinstance(value, list) else [value]
+    return ", ".join(choices.get(str(one)) or in_plain_words(one) for one in many)
+
+
+def _choices(choices: Any) -> dict[str, str]:
+    flat = [pair for key, label in choices for pair in (label if isinstance(label, list | tuple) else [(key, label)])]
+    return {str(key): str(label) for key, label in flat}

@@ -6,8 +6,8 @@ from typing import Any
 from campaigns.document import Document
 from campaigns.flow import ENTRY, Flow
 from campaigns.flow_picture import CARD_HEIGHT, CARD_WIDTH, Picture
+from campaigns.head_words import trigger_in_words
 from campaigns.publishing import describe
-from campaigns.sequence_words import trigger_in_words
 from campaigns.step_kinds import STEP_KINDS
 
 CURVE = 10  # how round the corners of a way are

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from campaigns import doors
+from campaigns import doors, head_words
 from campaigns.choices import Choices
 from campaigns.document import Document, StepDoc, parse
 from campaigns.doors import Place, Waiting
 from campaigns.flow import ways_of
+from campaigns.head_words import PartChange
 from campaigns.models import Campaign, Version
+from campaigns.settings_words import SettingChange, changed_settings
 from campaigns.step_kinds import STEP_KINDS
 from campaigns.ways import is_kept, next_kept
 from segments import conditions
@@ -25,6 +27,8 @@ class StepChange:
     what: str  # added · removed · replaced · changed · same
     before: str = ""
     after: str = ""
+    settings: list[SettingChange] = field(default_factory=list)
+    """Of a step that both have: what is set otherwise."""
     ways_before: str = ""
     ways_after: str = ""
     places: list[Place] = field(default_factory=list)
@@ -49,7 +53,8 @@ class Impact:
     """What publishing the draft would do, step by step and to how many people."""
 
     steps: list[StepChange] = field(default_factory=list)
-    other: list[str] = field(default_factory=list)
+    other: list[tuple[str, PartChange]] = field(default_factory=list)
+    """What else changes: in a sentence, and from what to what."""
     people_inside: int = 0
     on_older: int = 0
     """How many of them finish a version before the one that is live."""
@@ -121,7 +126,7 @@ def _compare(uid: str, old: Document, new: Document) -> StepChange:
     elif before.kind != after.kind:
         change.what = "replaced"
     elif (before.config, before.only_if, before.name) != (after.config, after.only_if, after.name):
-        change.what = "changed"
+        change.what, change.settings = "changed", changed_settings(before, after)
     if after and (len(ways_of(after)) > 1 or (before and len(ways_of(before)) > 1)):
         change.ways_before, change.ways_after = _ways(before, old) if before else "", _ways(after, new)
     return change
@@ -187,8 +192,8 @@ _PARTS = {
 }
 
 
-def _other(old: Document, new: Document) -> list[str]:
-    return [sentence for name, sentence in _PARTS.items() if getattr(old, name) != getattr(new, name)]
+def _other(old: Document, new: Document) -> list[tuple[str, PartChange]]:
+    return [(_PARTS[change.part], change) for change in head_words.parts_changed(old, new)]
 
 
 def parts_changed(old: Document, new: Document) -> list[str]:

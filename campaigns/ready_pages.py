@@ -16,15 +16,14 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from campaigns.compiling import compile_email
 from campaigns.files import NotReadable
 from campaigns.flow_svg import drawing
+from campaigns.head_words import head_in_words
 from campaigns.pages import number, page, sandboxed, tell
 from campaigns.previews import CONFIRM, UNSUBSCRIBE, Preview, rendered
 from campaigns.publishing import describe
 from campaigns.rendering import context
-from campaigns.sequence_words import head_in_words
 from campaigns.starters.install import MAY_USE, AlreadyThere, made_of, next_number, use
 from campaigns.starters.mails import BASE, StarterMail, html_of
 from campaigns.starters.shelf import Starter, starters
-from campaigns.watches import in_words
 from contacts.models import Contact
 from lib import clock
 from ops.models import SiteSettings
@@ -166,12 +165,7 @@ def _preview(starter: Starter, mail: StarterMail) -> Preview:
 
 def _about(starter: Starter) -> Iterator[tuple[str, str]]:
     """Everything but the steps, in words."""
-    document = starter.outline
-    yield from ((label, words) for label, words in head_in_words(document) if label != "Topic")
-    if document.goals:
-        yield "Goals", f"{_capital(', or '.join(map(in_words, document.goals)))}."
-    if document.exits:
-        yield "They leave when", f"{_capital(', or '.join(map(in_words, document.exits)))}."
+    yield from ((label, words) for label, words in head_in_words(starter.outline) if label != "Topic")
 
 
 def _capital(words: str) -> str:

@@ -9,12 +9,13 @@ from django.shortcuts import redirect
 from campaigns import checking, lifecycle, linear, numbers
 from campaigns import document as documents
 from campaigns.document import Document
+from campaigns.head_words import head_in_words
 from campaigns.linear import Row
 from campaigns.models import Campaign
 from campaigns.numbers import Numbers
 from campaigns.pages import found, number, page, tell
 from campaigns.sequence_form import SequenceForm, show_problems
-from campaigns.sequence_words import differences, head_in_words, readable, steps_in_words
+from campaigns.sequence_words import differences, readable, steps_in_words
 from campaigns.step_cards import StepFormSet, initial_rows
 from campaigns.verb_pages import buttons
 from lib import clock

@@ -10,10 +10,11 @@ from campaigns import document as documents
 from campaigns.approving import NotAsked
 from campaigns.document import NotADocument
 from campaigns.flow_svg import drawing
+from campaigns.head_words import head_in_words
 from campaigns.models import Campaign
 from campaigns.pages import found, page, tell
 from campaigns.publishing import Refused
-from campaigns.sequence_words import head_in_words, readable, steps_in_words
+from campaigns.sequence_words import readable, steps_in_words
 from campaigns.verb_forms import DeclineForm
 from campaigns.verbs import VERBS, Verb, buttons, offered, who_can
 from lib import clock

@@ -12,10 +12,11 @@ from django.urls import reverse
 from campaigns import choices as choosing
 from campaigns import doors, impact, lifecycle
 from campaigns.document import Document, parse
+from campaigns.head_words import parts_changed
 from campaigns.impact import Impact, describe
 from campaigns.models import Campaign, Version
 from campaigns.pages import found, number, page, tell
-from campaigns.sequence_words import head_in_words, readable
+from campaigns.sequence_words import readable
 from lib import clock
 from ops import audit
 
@@ -126,15 +127,7 @@ def _compared(campaign: Campaign, published: list[Published], older: str, newer:
 
 
 def _difference(old: Document, new: Document) -> dict[str, Any]:
-    before, after = dict(head_in_words(old)), dict(head_in_words(new))
-    labels = [*before, *(label for label in after if label not in before)]
-    head = [
-        (label, before.get(label, ""), after.get(label, ""))
-        for label in labels
-        if before.get(label) != after.get(label)
-    ]
-    if old.name != new.name:
-        head.insert(0, ("Name", old.name, new.name))
+    head = [(part.label, part.before, part.after) for part in parts_changed(old, new)]
     return {"head": head, "impact": Impact(impact.difference(old, new))}
 
 

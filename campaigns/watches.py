@@ -71,19 +71,15 @@ def problems(watch: Watch) -> list[str]:
 
 def in_words(watch: Watch) -> str:
     """“they complete an order”, “their plan is “pro””; its own name where it has one."""
-    if watch.name:
-        return f"“{watch.name}”"
+    return f"“{watch.name}”" if watch.name else deed_in_words(watch)
+
+
+def deed_in_words(watch: Watch) -> str:
+    """What is looked out for, whatever its name."""
     if "\x00" in watch.event:
         return "something happens"
     if not watch.event:
-        return _sentence(watch.condition, "enrollment")
+        return conditions.in_words(watch.condition, "enrollment")
     deed = event_types.find(watch.event).triggers or f"does “{watch.event}”"
-    condition = f", if {_sentence(watch.filter, 'event', watch.event)}" if watch.filter else ""
+    condition = f", if {conditions.in_words(watch.filter, 'event', watch.event)}" if watch.filter else ""
     return f"somebody {deed}{condition}"
-
-
-def _sentence(tree: Tree, subject: str, event_type: str | None = None) -> str:
-    try:
-        return conditions.sentence(tree, subject, event_type)
-    except conditions.InvalidCondition:
-        return "a condition holds that can no longer be read"

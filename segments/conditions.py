@@ -15,8 +15,8 @@ from segments.leaves import LEAVES, SUBJECTS, Problem, Scope, joined_path, kind_
 from segments.sql import Sql, complement, joined
 
 __all__ = [
-    "InvalidCondition", "Problem", "compiled", "leaves", "matching", "paths", "reads", "sentence", "turning", "typed",
-    "validate",
+    "InvalidCondition", "Problem", "compiled", "in_words", "leaves", "matching", "paths", "reads", "sentence",
+    "turning", "typed", "validate",
 ]  # fmt: skip
 
 MAX_DEPTH, MAX_NODES, MAX_PROBLEMS = 20, 1_000, 50
@@ -68,6 +68,14 @@ def sentence(tree: Tree, subject: str, event_type: str | None = None) -> str:
     if problems := _checked(tree, scope):
         raise InvalidCondition(problems)
     return _sentence(tree, scope)
+
+
+def in_words(tree: Tree, subject: str, event_type: str | None = None) -> str:
+    """The sentence; of a tree that was written before its fields changed, that it cannot be read."""
+    try:
+        return sentence(tree, subject, event_type)
+    except InvalidCondition:
+        return "a condition holds that can no longer be read"
 
 
 def paths(tree: Tree) -> list[str]:

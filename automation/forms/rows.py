@@ -19,9 +19,10 @@ from django.forms.widgets import Script
 from django.utils.text import slugify
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from campaigns.config_form import ConfigForm
+from campaigns.config_form import ConfigForm, said
 
 LONGEST_NAME = 60
+NO_SETTING = {"uid", "name", "ORDER", "DELETE"}
 RESERVED = {"else", "done", "skipped", "exit", "failed", "timeout", "again"}
 
 
@@ -101,6 +102,15 @@ class RowsForm(ConfigForm):
         rows = config.get(cls.rows_key) if isinstance(config, dict) else None
         kept = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         return {**(config if isinstance(config, dict) else {}), cls.rows_key: kept[: cls.most]}
+
+    def in_words(self):
+        rows = dict(self._row_in_words(place, row) for place, row in enumerate(self.rows.forms, 1))
+        return {**rows, **super().in_words()}
+
+    def _row_in_words(self, place: int, row: RowForm) -> tuple[str, str]:
+        name = row["name"].value()
+        told = [words for key in row.fields if key not in NO_SETTING for _, words in said(row, key)]
+        return f"{self.row_name.capitalize()} {f'“{name}”' if name else place}", "; ".join(told)
 
     def is_valid(self):
         return self.rows.is_valid() & super().is_valid()

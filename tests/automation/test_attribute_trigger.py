@@ -4,7 +4,7 @@ import pytest
 
 from automation.models import Enrollment
 from campaigns.document import Reentry, Trigger
-from campaigns.sequence_words import trigger_in_words
+from campaigns.head_words import trigger_in_words
 from campaigns.trigger_kinds import TRIGGER_KINDS, from_settings
 from contacts import writing
 from contacts.models import Contact

@@ -11,7 +11,7 @@ from automation.dating import Config, Rule
 from automation.models import DateDue, Enrollment, Refusal
 from campaigns import lifecycle, publishing
 from campaigns.document import Reentry, Trigger
-from campaigns.sequence_words import trigger_in_words
+from campaigns.head_words import trigger_in_words
 from campaigns.trigger_kinds import TRIGGER_KINDS, from_settings, settings_of
 from contacts import merging, writing
 from contacts.models import Contact

@@ -6,7 +6,7 @@ import pytest
 
 from automation.models import Enrollment
 from campaigns.document import Reentry, Trigger
-from campaigns.sequence_words import trigger_in_words
+from campaigns.head_words import trigger_in_words
 from campaigns.trigger_kinds import TRIGGER_KINDS, from_settings, settings_of
 from segments import defining
 from segments.models import Segment

@@ -12,8 +12,8 @@ from automation.models import Enrollment, Timer
 from automation.scheduling import Schedule, last_run, next_run
 from campaigns import lifecycle
 from campaigns.document import Reentry, Trigger
+from campaigns.head_words import trigger_in_words
 from campaigns.linear import Row
-from campaigns.sequence_words import trigger_in_words
 from campaigns.trigger_kinds import TRIGGER_KINDS, from_settings, settings_of
 from ops import jobs
 from ops.models import Job

@@ -4,8 +4,8 @@ import pytest
 
 from campaigns.checking import problems
 from campaigns.document import Document, Trigger
+from campaigns.head_words import trigger_in_words
 from campaigns.linear import Row, from_rows
-from campaigns.sequence_words import trigger_in_words
 from campaigns.trigger_kinds import TRIGGER_KINDS, from_settings, settings_of
 from tests.factories import TemplateFactory
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from campaigns.document import Trigger
+from campaigns.head_words import trigger_in_words
 from campaigns.models import Campaign
-from campaigns.sequence_words import trigger_in_words
 from contacts import writing
 from events.models import Event
 from lib import clock
