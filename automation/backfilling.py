@@ -1,17 +1,19 @@
-"""Those who match when a campaign is activated: by a state that they are in, or by what they did lately.
+"""Those who match when a campaign is activated: by a state that they are in, or by what happened lately.
 
-What is offered follows from the triggers: an event looks back some days; a segment or the value of an attribute is a
-state of now. The others (dates, schedules, calls) have nothing to look back at.
+What is offered follows from the triggers: an event looks back some days, and so does a date of theirs that came; a
+segment or the value of an attribute is a state of now. The others (schedules, calls) have nothing to look back at.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
+from msgspec.structs import replace
 
+from automation import dated_lately, dating
 from automation.admitting import Admitted, Match, admit
 from automation.enrolling import Start, occasion
-from automation.entering import definition, enter_starts, held, in_audience, local
+from automation.entering import definition, enter_starts, held, in_audience, local, named
 from campaigns.document import Document, Tree, Trigger
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import kind_of, tree_of
@@ -24,9 +26,13 @@ WINDOWS = (1, 7, 30, 90)
 
 def windows(document: Document) -> list[int]:
     """The numbers of days to choose from; 0: those who match now; none: there is nothing to look back at."""
-    if any(kind_of(trigger).looks_back for trigger in document.triggers):
+    if any(_looks_back(trigger) for trigger in document.triggers):
         return list(WINDOWS)
     return [0] if any(state_of(trigger, document) for trigger in document.triggers) else []
+
+
+def _looks_back(trigger: Trigger) -> bool:
+    return kind_of(trigger).looks_back or trigger.kind == dating.KIND
 
 
 def state_of(trigger: Trigger, document: Document) -> Tree:
@@ -45,6 +51,9 @@ def count(document: Document, days: int, now: datetime) -> int:
         if tree := state_of(trigger, document):
             rows = _matching_now(Contact.objects.current().order_by(), tree, document, here)
             found.append(rows.values_list("pk", flat=True))
+        elif days and trigger.kind == dating.KIND:
+            dated = _dated(document, trigger, now - timedelta(days), now, here)
+            found.append(dated.order_by().values_list("pk", flat=True))
         elif days and kind_of(trigger).looks_back:
             events = _lately(document, trigger, now - timedelta(days), now, here)
             found.append(events.order_by().values_list("contact_id", flat=True))
@@ -85,12 +94,36 @@ def _by_trigger(
         starts = [Start(pk, now, occasion("backfill", campaign.pk, pk)) for pk in fitting]
         state = [Trigger(kind="api")]  # the trigger itself asks for an event
         return enter_starts(campaign.pk, starts, now, lambda _: state, spread=spread)
-    if not kind_of(trigger).looks_back or span[0] == span[1]:
+    if not _looks_back(trigger) or span[0] == span[1]:
         return Admitted()
+    if trigger.kind == dating.KIND:
+        return _by_date(campaign, document, trigger, ids, span, now, spread)
     events = _lately(document, trigger, *span, local(now), ids)
     newest = events.order_by("contact_id", "-occurred_at", "-id").distinct("contact_id")
     matches = [Match(campaign, document, Start.of(event), True) for event in newest]
     return admit(matches, now, however_late=True, spread=spread)
+
+
+def _by_date(campaign, document: Document, trigger: Trigger, ids, span, now: datetime, spread) -> Admitted | None:
+    """The day has the name under which it would have let them in, so it does so once, whatever comes later."""
+    rule = _rule(campaign.pk, document, trigger)
+    came = dated_lately.whose_date_came(rule, Contact.objects.current().filter(pk__in=ids), *span)
+    starts = [dating.start_on(rule, *one) for one in came]
+    key = named(rule.key)
+    return enter_starts(campaign.pk, starts, now, key, quiet=["filter"], however_late=True, spread=spread)
+
+
+def _rule(campaign_id: int, document: Document, trigger: Trigger) -> dating.Rule:
+    return dating.rules_of(campaign_id, replace(document, triggers=[trigger]))[0]
+
+
+def _dated(document: Document, trigger: Trigger, since: datetime, until: datetime, here: datetime) -> QuerySet[Contact]:
+    """Those whose date came, and who fit."""
+    came = dated_lately.whose_date_came(_rule(0, document, trigger), Contact.objects.current(), since, until)
+    rows = dated_lately.these([pk for pk, *_ in came])
+    if asked := tree_of(trigger):
+        rows = rows.filter(conditions.compiled(asked, "contact", here))
+    return rows.filter(in_audience(document, "contact", here))
 
 
 def _matching_now(

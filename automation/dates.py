@@ -17,7 +17,7 @@ from segments.sql import Json, Sql
 
 ENROLLMENT, CONTACT = SUBJECTS["enrollment"], SUBJECTS["contact"]
 MAX_NAME = 200
-ROOTS = ("contact.", "event.", "computed.", "data.")
+ROOTS = ("contact.", "event.", "computed.", "company.", "data.")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Reading:
         return instant(self.at.replace(tzinfo=None), zone) if self.at and self.floating else self.at
 
 
-class _Moment(Sql):
+class Moment(Sql):
     gives = DateTimeField
 
     def select_format(self, compiler, sql, params):
@@ -44,9 +44,10 @@ class _Moment(Sql):
 
 
 # Python knows years of four digits only.
-_READ = """
+READ = """
 CASE WHEN dripline_time({j}, {zone}) BETWEEN '1000-01-01' AND '9998-01-01' THEN dripline_time({j}, {zone}) END
 """
+_FIRST = "(SELECT value FROM jsonb_array_elements({j}) WHERE value <> 'null' LIMIT 1)"
 
 
 def field_named(key: object) -> AnyField:
@@ -80,8 +81,19 @@ def of_contacts(key: str, ids: Collection[int]) -> Mapping[int, Reading]:
     return _readings(key, Contact.objects.current().filter(pk__in=ids), Scope(CONTACT)) if ids else {}
 
 
+def sent(key: str) -> Combinable | None:
+    """What the field of a contact holds, as JSON; None: there is no such field any more."""
+    return _sent(key, Scope(CONTACT))
+
+
+def _sent(key: str, scope: Scope) -> Combinable | None:
+    held = found(key, scope).seen(scope, "date")
+    # Of several companies the first one that has it.
+    return Json(_FIRST, j=held) if held is not None and key.startswith("company.") else held
+
+
 def _readings(key: str, rows: QuerySet, scope: Scope) -> Mapping[int, Reading]:
-    sent = found(key, scope).seen(scope, "date")
+    sent = _sent(key, scope)
     if sent is None:
         return {}
     # Read in two zones: a time that differs between them names none.
@@ -90,7 +102,7 @@ def _readings(key: str, rows: QuerySet, scope: Scope) -> Mapping[int, Reading]:
 
 
 def _read(sent: Combinable, zone: str) -> Combinable:
-    return _Moment(_READ, j=sent, zone=Value(zone))
+    return Moment(READ, j=sent, zone=Value(zone))
 
 
 def _reading(sent: Any, here: datetime | None, there: datetime | None) -> Reading:

@@ -35,6 +35,9 @@ from segments.membership import hold, hold_free
 
 KIND, FILL = "date", "campaigns.dates"
 AT_ONCE, FILLED_AT_ONCE = 500, 2_000
+OF_PEOPLE = ("contact.", "company.", "computed.")  # the fields whose dates count
+# Words for what may hold a date of theirs (segments.reading); events are what computed attributes are made of.
+MAY_MOVE = ("attribute:", "timezone", "company", "event:", reading.EVERYTHING)
 
 _KEEP = """
 INSERT INTO automation_datedue (campaign_id, trigger, contact_id, day, due_at)
@@ -101,12 +104,17 @@ def _live_rules() -> list[Rule]:
 
 def follow(batch: Batch) -> None:
     """Pipeline stage: work out again the days of those whose dates or time zones were written."""
-    written = reading.written(batch.changes, ())
-    if not any(word.startswith(("attribute:", "timezone", reading.EVERYTHING)) for word in written):
+    written = reading.of(batch)
+    if not any(word.startswith(MAY_MOVE) for word in written):
         return
     for rule in _live_rules():
         concerned = {pk for token in rule.tokens & written.keys() for pk in written[token]}
         work_out(rule, concerned, batch.now)
+
+
+def reads(token: str) -> bool:
+    """Does any live campaign look out for a date that this may move?"""
+    return any(token in rule.tokens for rule in _live_rules())
 
 
 def work_out(rule: Rule, contact_ids: Collection[int], now: datetime) -> None:
@@ -212,9 +220,13 @@ def _let_in(campaign_id: int, rows: Sequence[DateDue], now: datetime) -> list[Da
 
 def _start(rule: Rule, row: DateDue) -> Start:
     assert row.due_at
-    name = occasion(KIND, row.campaign_id, row.trigger, row.contact_id, row.day)
-    told = {"date": row.day.isoformat(), "field": rule.config.field}
-    return Start(row.contact_id, row.due_at, name, properties=told)
+    return start_on(rule, row.contact_id, row.day, row.due_at)
+
+
+def start_on(rule: Rule, contact_id: int, day: date, at: datetime) -> Start:
+    """What lets somebody in on a day; no day does so twice."""
+    name = occasion(KIND, rule.campaign_id, rule.key, contact_id, day)
+    return Start(contact_id, at, name, properties={"date": day.isoformat(), "field": rule.config.field})
 
 
 def _park(row: DateDue, fault: Exception) -> None:

@@ -20,14 +20,16 @@ def look(document: Document, now: datetime) -> Prospect:
     """Of a definition without problems."""
     lines = [line for trigger in document.triggers if (line := _line(document, trigger, now))]
     found = [(days, backfilling.count(document, days, now)) for days in backfilling.windows(document)]
-    return Prospect(lines, [(days, _choice(days, people)) for days, people in found if people])
+    dated = all(trigger.kind == "date" for trigger in document.triggers)
+    return Prospect(lines, [(days, _choice(days, people, dated)) for days, people in found if people])
 
 
-def _choice(days: int, people: int) -> str:
-    who = "the 1 person who" if people == 1 else f"the {people:,} people who"
+def _choice(days: int, people: int, dated: bool) -> str:
+    who = "the 1 person" if people == 1 else f"the {people:,} people"
     if not days:
-        return f"Also {who} {'matches' if people == 1 else 'match'} now"
-    return f"Also {who} did so in the last {f'{days} days' if days > 1 else '24 hours'}"
+        return f"Also {who} who {'matches' if people == 1 else 'match'} now"
+    what = "whose date came" if dated else "who did so"
+    return f"Also {who} {what} in the last {f'{days} days' if days > 1 else '24 hours'}"
 
 
 def _line(document: Document, trigger: Trigger, now: datetime) -> str:

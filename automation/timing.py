@@ -22,6 +22,7 @@ from campaigns.trigger_kinds import key_of
 from ops import jobs
 from ops import work as queues
 from ops.models import SiteSettings
+from segments import reading
 
 SCHEDULE, BROADCAST = "schedule", "broadcast"
 STILL_RUN = timedelta(hours=24)
@@ -138,5 +139,6 @@ def register() -> None:
     queues.register(queues.Queue("timers", "Schedules", is_due, work))
     queues.register(queues.Queue("dates", "Dates of people", dating.is_due, dating.let_in))
     queues.SWEEPS.register("time zone of campaigns", follow_zone)
+    reading.READERS.register("dates that let people in", dating.reads)
     jobs.register(dating.FILL, "Work out the dates of a campaign", dating.fill)
     jobs.register(letting_in.KIND, "Let people into a campaign", letting_in.step)

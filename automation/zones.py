@@ -12,6 +12,10 @@ def zone_of(name: str, site: SiteSettings) -> zoneinfo.ZoneInfo:
     return _zone(name) or site.zone
 
 
+def is_known(name: str) -> bool:
+    return _zone(name) is not None
+
+
 def flaw(name: str, site: SiteSettings) -> str:
     """A sentence about a zone that is none, to be added to an explanation; empty where nothing is wrong."""
     if not name or _zone(name):

@@ -13,6 +13,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from automation.dating import OF_PEOPLE
 from automation.forms.triggers import ONLY_IF, segments
 from automation.forms.wait import DateInput, Suggesting, dated
 from campaigns.config_form import ConfigForm
@@ -51,7 +52,7 @@ class DateForm(ConfigForm):
     field = forms.CharField(
         label="Which date",
         widget=Suggesting(),
-        help_text="An attribute of the person, such as contact.birthday.",
+        help_text="A date of the person or of their company, such as contact.birthday.",
         error_messages={"required": "Choose the field that holds the date."},
     )
     when = forms.ChoiceField(label="When", choices=WHEN, initial="on", widget=UnfoldAdminSelectWidget())
@@ -74,7 +75,7 @@ class DateForm(ConfigForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["field"].widget
-        field.options = [(key, label) for key, label in dated(None) if key.startswith("contact.")]
+        field.options = [(key, label) for key, label in dated(None) if key.startswith(OF_PEOPLE)]
 
     @classmethod
     def initial_from(cls, config: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import time
 import msgspec
 
 from automation import dates
-from automation.dating import Config
+from automation.dating import OF_PEOPLE, Config
 from automation.forms.timed_triggers import DateForm
 from campaigns.document import Trigger
 from campaigns.trigger_kinds import TriggerKind
@@ -65,8 +65,8 @@ def time_of_day(text: object) -> time | None:
 
 
 def _why_not(key: str) -> str:
-    if not key.startswith("contact."):
-        return "Choose a date of the person, such as contact.birthday."
+    if not key.startswith(OF_PEOPLE):
+        return "Choose a date of the person or of their company, such as contact.birthday."
     return dates.why_not(key)
 
 

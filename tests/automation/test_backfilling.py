@@ -104,7 +104,6 @@ def test_who_is_in_the_segment_or_has_the_value_now_comes_in(inbox):
         Trigger(kind="schedule"),
         Trigger(kind="broadcast"),
         Trigger(kind="attribute", config={"attribute": "plan"}),
-        Trigger(kind="date", config={"field": "contact.birthday"}),
     ],
     ids=lambda trigger: trigger.kind,
 )
