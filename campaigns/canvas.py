@@ -5,14 +5,13 @@ from collections.abc import Callable
 from datetime import datetime, tzinfo
 from typing import Any
 
-from campaigns import checking
+from campaigns import checking, doubts
 from campaigns.canvas_limits import numbers_of_rows
 from campaigns.checking import Problem
 from campaigns.document import Document, StepDoc
 from campaigns.flow import ENTRY, Flow, Way
 from campaigns.flow_picture import Picture
 from campaigns.head_words import trigger_in_words
-from campaigns.never import contradiction, covered
 from campaigns.numbers import MAIL_KINDS
 from campaigns.step_kinds import STEP_KINDS, StepKind
 from campaigns.watches import in_words as watch_in_words
@@ -21,8 +20,6 @@ from segments import conditions
 
 GROUPS = ["Messages", "Timing", "Flow", "People", "Outside"]
 _step_place = re.compile(r"^steps\[([^\]]*)\]")
-UNREACHED = "Nobody gets here: lead a way to it, move it to a way, or delete it."
-LEAVES_ALL = "Everybody leaves here, so nobody gets to what follows. Say “only if”, or delete what follows."
 
 
 def drawing(document: Document) -> dict[str, Any]:
@@ -38,7 +35,8 @@ def _drawing(document: Document) -> dict[str, Any]:
     for problem in found:
         if place := _step_place.match(problem.place):
             by_step.setdefault(place[1], []).append(problem.sentence)
-    shown = {uid: _step(flow, step, by_step.get(uid, [])) for uid, step in flow.steps.items()}
+    unreached = set(flow.unreached())
+    shown = {uid: _step(flow, step, by_step.get(uid, []), unreached) for uid, step in flow.steps.items()}
     return {
         "picture": Picture(flow).drawn(),
         "steps": shown,
@@ -58,13 +56,8 @@ def entry(document: Document, found: list[Problem]) -> dict[str, Any]:
     return {"lines": lines, "more": more, "problems": wrong, "name": document.name}
 
 
-def _step(flow: Flow, step: StepDoc, wrong: list[str]) -> dict[str, Any]:
+def _step(flow: Flow, step: StepDoc, wrong: list[str], unreached: set[str]) -> dict[str, Any]:
     kind = STEP_KINDS.get(step.kind)
-    notes = _never(step, kind)
-    if step.uid in flow.unreached():
-        wrong = [*wrong, UNREACHED]
-    if kind and kind.ends and not step.only_if and any(way.target for way in flow.ways[step.uid]):
-        notes.append(LEAVES_ALL)
     words = words_of(step)
     return {
         "kind": step.kind,
@@ -76,26 +69,9 @@ def _step(flow: Flow, step: StepDoc, wrong: list[str]) -> dict[str, Any]:
         "mails": step.kind in MAIL_KINDS,
         "ends": bool(kind and kind.ends and not step.only_if),
         "problems": wrong,
-        "notes": notes,
+        "notes": doubts.about(flow, step, step.uid in unreached),
         "arms": [_arm(flow, way) for way in flow.ways[step.uid]],
     }
-
-
-def _never(step: StepDoc, kind: StepKind | None) -> list[str]:
-    """Conditions that nobody can match, and ways that ask what an earlier one asked."""
-    found = (
-        ["Nobody can match its “only if”: two parts of it exclude each other."] if contradiction(step.only_if) else []
-    )
-    try:
-        asked = list(zip(kind.arms(step.config), kind.trees(step.config), strict=False)) if kind else []
-    except Exception:  # a draft may hold anything; what is wrong with it `problems` say
-        return found
-    found += [f"The way “{arm.label}” can never match: two parts of it exclude each other." for arm, tree in asked
-              if contradiction(tree)]  # fmt: skip
-    return found + [
-        f"The way “{asked[place][0].label}” can never match: one above it asks the same."
-        for place in covered([tree for _, tree in asked])
-    ]
 
 
 def _arm(flow: Flow, way: Way) -> dict[str, Any]:
@@ -113,6 +89,13 @@ def words_of(step: StepDoc) -> str:
     if kind is None:
         return f"A step of the unknown kind “{step.kind}”"
     return _safely(lambda: kind.describe(step.config)) or kind.label
+
+
+def described(step: StepDoc) -> str:
+    """The same with its condition."""
+    if not step.only_if:
+        return words_of(step)
+    return f"{words_of(step)}, only if {conditions.in_words(step.only_if, 'enrollment')}"
 
 
 def example_of(step: StepDoc, now: datetime, zone: tzinfo) -> str:

@@ -1,13 +1,13 @@
 """The picture of a flow as it is printed: nothing to press, drawn by the server for pages that only show it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from campaigns.canvas import described
 from campaigns.document import Document
 from campaigns.flow import ENTRY, Flow
 from campaigns.flow_picture import CARD_HEIGHT, CARD_WIDTH, Picture
 from campaigns.head_words import trigger_in_words
-from campaigns.publishing import describe
 from campaigns.step_kinds import STEP_KINDS
 
 CURVE = 10  # how round the corners of a way are
@@ -26,6 +26,16 @@ class Card:
     words: str
     group: str
     uid: str = ENTRY
+    mark: "Mark | None" = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a picture says about a step besides: how it differs, and who stands there."""
+
+    what: str
+    sign: str = ""
+    people: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,10 @@ class Drawing:
         return round(self.width * SCALE), round(self.height * SCALE)
 
 
-def drawing(document: Document) -> Drawing:
-    """The flow of a definition that has no problems."""
-    drawn = Picture(Flow(document)).drawn()
-    cards = [_card(document, uid, place) for uid, place in drawn["cards"].items()]
+def drawing(document: Document, marks: dict[str, Mark] | None = None) -> Drawing:
+    """The flow of a definition, with what is to be marked on its steps."""
+    drawn, marks = Picture(Flow(document)).drawn(), marks or {}
+    cards = [replace(_card(document, uid, place), mark=marks.get(uid)) for uid, place in drawn["cards"].items()]
     return Drawing(drawn["width"], drawn["height"], cards, [_line(line) for line in drawn["lines"]])
 
 
@@ -72,9 +82,9 @@ def _card(document: Document, uid: str, place: dict[str, int]) -> Card:
     if step is None:
         words = " ".join(trigger_in_words(trigger) for trigger in document.triggers)
         return Card(place["x"], place["y"], "bolt", "Who enters", words, "entry")
-    kind = STEP_KINDS[step.kind]
-    words = step.name or describe(step)
-    return Card(place["x"], place["y"], kind.icon, kind.label, words[:1].upper() + words[1:], kind.group.lower(), uid)
+    kind, words = STEP_KINDS.get(step.kind), step.name or described(step)
+    icon, label, group = (kind.icon, kind.label, kind.group.lower()) if kind else ("help", step.kind, "")
+    return Card(place["x"], place["y"], icon, label, words[:1].upper() + words[1:], group, uid)
 
 
 def _line(line: dict[str, Any]) -> Line:

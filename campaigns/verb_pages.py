@@ -8,9 +8,14 @@ from django.urls import reverse
 from campaigns import approving, checking, lifecycle, linear, publishing
 from campaigns import document as documents
 from campaigns.approving import NotAsked
+from campaigns.canvas import described
+from campaigns.canvas_limits import too_large
 from campaigns.document import NotADocument
+from campaigns.doubts import doubts
+from campaigns.flow_diff import Pictures, pictures
 from campaigns.flow_svg import drawing
 from campaigns.head_words import head_in_words
+from campaigns.impact import Impact
 from campaigns.models import Campaign
 from campaigns.pages import found, page, tell
 from campaigns.publishing import Refused
@@ -20,6 +25,7 @@ from campaigns.verbs import VERBS, Verb, buttons, offered, who_can
 from lib import clock
 
 __all__ = ["VERBS", "buttons", "verb_page"]
+GOES_LIVE = (publishing.publish, lifecycle.activate, approving.ask)
 CHANGED_MEANWHILE = "Somebody changed the draft after you opened this page; go back and look at it again."
 
 
@@ -65,12 +71,14 @@ def _ask(model_admin, request, campaign: Campaign, verb: Verb, obstacles: list[s
     """`obstacles` cannot be removed here; what is `refused` can."""
     shown: dict = {}
     if verb.of_changes and _readable(campaign):
-        shown["impact"] = form.impact if form else publishing.impact(campaign)
+        shown["impact"] = found = form.impact if form else publishing.impact(campaign)
+        shown["pictures"] = _pictures(campaign, found, verb)
     elif verb.of_draft:
         document = readable(campaign)
         shown |= {"head": head_in_words(document), "steps": steps_in_words(document)}
-        if linear.rows(document) is None:  # one below the other, ways would read as if people took them all
+        if linear.rows(document) is None and not too_large(document):  # ways in a list would read as if all were taken
             shown["drawing"] = drawing(document)
+    doubtful = _doubtful(campaign) if verb.act in GOES_LIVE and not obstacles and _readable(campaign) else []
     return page(
         model_admin,
         request,
@@ -78,8 +86,9 @@ def _ask(model_admin, request, campaign: Campaign, verb: Verb, obstacles: list[s
         f"{verb.label}: {campaign}",
         campaign,
         campaign=campaign,
-        verb=verb.label,
+        verb=f"{verb.label.split()[0]} anyway" if doubtful else verb.label,
         danger=verb.danger,
+        doubtful=doubtful,
         effect=verb.effect(campaign),
         revision=campaign.revision,  # what is agreed to is what was shown
         obstacles=obstacles,
@@ -92,11 +101,26 @@ def _ask(model_admin, request, campaign: Campaign, verb: Verb, obstacles: list[s
     )
 
 
+def _pictures(campaign: Campaign, found: Impact, verb: Verb) -> Pictures | None:
+    if campaign.live is None:
+        return None
+    live, draft = documents.parse(campaign.live.document), documents.parse(campaign.draft)
+    return pictures(live, draft, found.steps, people=verb.act is publishing.publish)
+
+
+def _doubtful(campaign: Campaign) -> list[tuple[str, str]]:
+    """What is hardly meant, as (step, sentence): asked about once more, before it is live."""
+    document = documents.parse(campaign.draft)
+    if too_large(document):
+        return []
+    return [(described(step), doubt.sentence) for doubt in doubts(document) if (step := document.step(doubt.uid))]
+
+
 def _obstacles(campaign: Campaign, verb: Verb) -> list[str]:
     """What must be done first, known before the button is pressed."""
     if campaign.state not in verb.states:
         return [f"The sequence is {campaign.get_state_display().lower()}, so this cannot be done now."]
-    if verb.act not in (publishing.publish, lifecycle.activate, approving.ask):
+    if verb.act not in GOES_LIVE:
         return []
     try:
         document = documents.parse(campaign.draft)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from campaigns import choices as choosing
 from campaigns import doors, impact, lifecycle
 from campaigns.document import Document, parse
+from campaigns.flow_diff import pictures
 from campaigns.head_words import parts_changed
 from campaigns.impact import Impact, describe
 from campaigns.models import Campaign, Version
@@ -128,7 +129,8 @@ def _compared(campaign: Campaign, published: list[Published], older: str, newer:
 
 def _difference(old: Document, new: Document) -> dict[str, Any]:
     head = [(part.label, part.before, part.after) for part in parts_changed(old, new)]
-    return {"head": head, "impact": Impact(impact.difference(old, new))}
+    steps = impact.difference(old, new)
+    return {"head": head, "impact": Impact(steps), "pictures": pictures(old, new, steps)}
 
 
 def _log(campaign: Campaign) -> list[LogEntry]:
@@ -182,5 +184,6 @@ def _ask_back(model_admin, request, campaign: Campaign, row: Version, refused: l
         refused=refused,
         impact=compared["impact"],
         differences=compared["head"],
+        pictures=compared["pictures"],
         back=reverse("admin:campaigns_campaign_versions", args=[campaign.pk]),
     )

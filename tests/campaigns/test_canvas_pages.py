@@ -71,7 +71,7 @@ def test_what_nobody_gets_to_is_marked_and_what_everybody_leaves_before_is_noted
     document["steps"][0] |= {"kind": "leave", "config": {}}
     document["steps"][1]["next"] = {"done": None}
     shown = ask(browser("Marketer"), url("_draw"), {"document": document})["drawing"]["steps"]
-    assert any("Nobody gets here" in sentence for sentence in shown["c"]["problems"])
+    assert any("Nobody gets here" in sentence for sentence in shown["c"]["notes"])
     assert any("Everybody leaves here" in sentence for sentence in shown["a"]["notes"])
     assert not shown["b"]["problems"]
 

@@ -1,0 +1,67 @@
+"""The difference between two definitions as pictures: before and after, each step with its mark and its people."""
+
+from dataclasses import dataclass
+
+from campaigns.canvas_limits import too_large
+from campaigns.document import Document
+from campaigns.flow_svg import Drawing, Mark, drawing
+from campaigns.impact import StepChange
+
+SIGNS = {"added": "+", "removed": "−", "replaced": "⇅", "changed": "≠", "leads": "⤳"}
+WORDS = {
+    "added": "new",
+    "removed": "removed",
+    "replaced": "another kind of step",
+    "changed": "changed",
+    "leads": "leads elsewhere",
+}
+FATES = {"removed": "to be decided", "wait": "keep their time, or anew"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two pictures."""
+
+    title: str
+    drawing: Drawing
+    told: str
+    """What it shows, for whoever does not see it."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Both, or one where there is nothing to compare with, and what their marks mean."""
+
+    sides: list[Side]
+    legend: list[tuple[str, str, str]]
+
+
+def pictures(old: Document, new: Document, changes: list[StepChange], people: bool = False) -> Pictures | None:
+    """None where the flow is the same, or too large to be drawn. With `people` each step tells who stands there."""
+    found = {change.uid: _what(change) for change in changes}
+    shown = [what for what in SIGNS if what in found.values()]
+    if not shown or too_large(old) or too_large(new):
+        return None
+    crowds = {change.uid: _people(change) for change in changes} if people else {}
+    both = [("Before", old), ("After", new)]
+    sides = [_side(title, document, found, crowds) for title, document in both if document.steps]
+    return Pictures(sides, [(what, SIGNS[what], WORDS[what]) for what in shown])
+
+
+def _what(change: StepChange) -> str:
+    return "leads" if change.what == "same" and change.ways_change else change.what
+
+
+def _people(change: StepChange) -> str:
+    """Who waits in a step, and what becomes of them, in as few words as a picture has room for."""
+    return f"{change.waiting.count:,} here: {FATES.get(change.asks, 'stay')}" if change.waiting else ""
+
+
+def _side(title: str, document: Document, found: dict[str, str], crowds: dict[str, str]) -> Side:
+    marks = {
+        step.uid: Mark(what := found.get(step.uid, "same"), SIGNS.get(what, ""), crowds.get(step.uid, ""))
+        for step in document.steps
+    }
+    kinds = [mark.what for mark in marks.values()]
+    told = [f"{kinds.count(what)} {words}" for what, words in WORDS.items() if what in kinds]
+    return Side(title, drawing(document, marks), f"{title}: {', '.join(told) or 'every step stays'}")

@@ -1,0 +1,108 @@
+"""What a draft would change, as pictures; and what is hardly meant, asked about before it is live."""
+
+import pytest
+from django.urls import reverse
+
+from automation.models import Enrollment
+from campaigns import lifecycle
+from campaigns.document import Document, StepDoc, Trigger, parse
+from campaigns.doubts import doubts
+from campaigns.flow_diff import pictures
+from campaigns.impact import difference
+from campaigns.models import Campaign
+from tests.campaigns.typing_in import browser, person
+from tests.factories import NOW, ContactFactory, TemplateFactory, site
+
+pytestmark = pytest.mark.django_db
+PRO = {"field": "contact.plan", "op": "is", "value": "pro"}
+
+
+def step(uid: str, kind: str, then: str | None = None, **config) -> StepDoc:
+    return StepDoc(uid=uid, kind=kind, config=config, next={"done": then})
+
+
+def wait(uid: str, days: int, then: str | None) -> StepDoc:
+    return step(uid, "wait", then, amount=days, unit="days")
+
+
+def live(*steps: StepDoc) -> Campaign:
+    site()
+    document = Document(name="Flow", triggers=[Trigger(event="users.signed_up")], steps=list(steps))
+    return lifecycle.activate(lifecycle.create(document, None, NOW), None, NOW)
+
+
+def redrawn(campaign: Campaign, *steps: StepDoc) -> Campaign:
+    document = parse(campaign.draft)
+    document.steps = list(steps)
+    return lifecycle.save_draft(campaign, document, campaign.revision, person("Marketer"), NOW)
+
+
+@pytest.fixture
+def changed():
+    """“a” stays, “b” changes, “c” goes, with seven in it, “d” comes."""
+    tag = TemplateFactory().pk
+    a, c, d = step("a", "email", "b", template=tag), wait("c", 3, None), step("d", "leave")
+    campaign = live(a, wait("b", 2, "c"), c)
+    for contact in [ContactFactory() for _ in range(7)]:
+        Enrollment.objects.create(campaign=campaign, contact=contact, version=campaign.live, step_uid="c", due_at=NOW)
+    return redrawn(campaign, a, wait("b", 5, "d"), d)
+
+
+def marks(side) -> dict[str, str]:
+    return {card.uid: card.mark.what for card in side.drawing.cards if card.mark}
+
+
+def test_both_pictures_mark_what_differs_and_say_it_in_words(changed):
+    old, new = parse(changed.live.document), parse(changed.draft)
+    found = pictures(old, new, difference(old, new))
+    before, after = found.sides
+    assert marks(before) == {"a": "same", "b": "changed", "c": "removed"}
+    assert marks(after) == {"a": "same", "b": "changed", "d": "added"}
+    assert (before.told, after.told) == ("Before: 1 removed, 1 changed", "After: 1 new, 1 changed")
+    assert [(sign, words) for _, sign, words in found.legend] == [("+", "new"), ("−", "removed"), ("≠", "changed")]
+
+
+def test_before_publishing_the_pictures_tell_who_stands_where(changed):
+    html = browser("Publisher").get(reverse("admin:campaigns_campaign_publish", args=[changed.pk])).content.decode()
+    assert 'aria-label="After: 1 new, 1 changed"' in html and "7 here: to be decided" in html
+    versions = browser("Analyst").get(reverse("admin:campaigns_campaign_versions", args=[changed.pk])).content.decode()
+    assert 'aria-label="Before: 1 removed, 1 changed"' in versions and "7 here" not in versions
+
+
+def test_a_first_draft_has_one_picture_and_the_same_flow_none():
+    flow = Document(steps=[step("a", "leave")])
+    assert [side.title for side in pictures(Document(), flow, difference(Document(), flow)).sides] == ["After"]
+    assert pictures(flow, flow, difference(flow, flow)) is None
+
+
+def test_any_draft_is_compared(changed):
+    odd = [StepDoc(uid=kind, kind=kind) for kind in ("wait", "email", "branch", "gone", "webhook", "score", "list")]
+    campaign = redrawn(changed, *odd)
+    page = browser("Analyst").get(reverse("admin:campaigns_campaign_versions", args=[campaign.pk]))
+    assert page.status_code == 200 and "gone" in page.content.decode()
+
+
+def branch(*arms: tuple[str, dict]) -> StepDoc:
+    config = {"arms": [{"uid": name, "name": name, "condition": condition} for name, condition in arms]}
+    return StepDoc(uid="way", kind="branch", config=config, next={"else": None, **{name: None for name, _ in arms}})
+
+
+def test_what_is_hardly_meant_is_told_with_how_to_mend_it():
+    never = {"all": [PRO, {"field": "contact.plan", "op": "is not set"}]}
+    document = Document(steps=[branch(("big", PRO), ("never", never)), step("lost", "leave")])
+    assert [(doubt.uid, doubt.sentence.partition(":")[0]) for doubt in doubts(document)] == [
+        ("way", "The way “never” can never match"),
+        ("lost", "Nobody gets here"),
+    ]
+    assert all(doubt.sentence.count(".") for doubt in doubts(document))
+
+
+def test_it_can_be_published_all_the_same_but_not_unasked(changed):
+    campaign = redrawn(changed, *parse(changed.live.document).steps, step("lost", "leave"))
+    url = reverse("admin:campaigns_campaign_publish", args=[campaign.pk])
+    html = browser("Publisher").get(url).content.decode()
+    assert "Is this meant?" in html and "Nobody gets here" in html and "Publish anyway" in html
+    answer = browser("Publisher").post(url, {"revision": campaign.revision, "people": "follow"})
+    assert answer.status_code == 302 and Campaign.objects.get(pk=campaign.pk).live.number == 2
+    pause = browser("Publisher").get(reverse("admin:campaigns_campaign_pause", args=[campaign.pk]))
+    assert "Is this meant?" not in pause.content.decode()
