@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from unfold.decorators import display
 
-from automation import hand_pages, visit_admin, why_pages  # noqa: F401  steps taken register there
+from automation import fuse_pages, hand_pages, visit_admin, why_pages  # noqa: F401  steps taken register there
 from automation.enrollment_page import enrollment_page
 from automation.models import Enrollment
 from campaigns.models import Campaign
@@ -20,7 +20,7 @@ from lib.words import spoken_time
 
 COLOURS = {
     "Under way": "info",
-    "Waiting for its mail or webhook": "info",
+    "Waiting for something outside": "info",
     "Paused": "warning",
     "Parked after a fault": "danger",
     "Finished": "success",
@@ -94,7 +94,13 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
             view = self.admin_site.admin_view(partial(view, self))
             return path(route, view, name=f"automation_enrollment_{name}")
 
+        def fuse(route, view):
+            view = self.admin_site.admin_view(partial(view, self))
+            return path(f"fuses/<int:fuse_id>/{route}/", view, name=f"automation_fuse_{route}")
+
         return [
+            fuse("release", fuse_pages.release_page),
+            fuse("take_out", fuse_pages.take_out_page),
             way("why/", why_pages.why_page, "why"),
             way("many/", hand_pages.many_page, "many"),
             way("<int:object_id>/move/", hand_pages.move_page, "move"),

@@ -11,6 +11,8 @@ class AutomationConfig(AppConfig):
             advancing,
             engine,
             enrollment_fields,
+            fuse_releasing,
+            fuses,
             gates,
             panels,
             republishing,
@@ -75,6 +77,9 @@ class AutomationConfig(AppConfig):
         doors.overdue.register("enrollments", returning.overdue)
         doors.on_archived.register("exit", engine.exit_everyone)
         doors.on_settled.register("wake", engine.wake)
+        doors.on_settled.register("fuses", fuses.settled)
+        doors.on_expected.register("fuses", fuses.expect)
+        doors.fuses.register("fuses", fuse_releasing.blown)
         doors.withdrawn.register("visits", engine.withdrawn)
         merge_steps.register("enrollments", uniting.unite)
         work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, returning.advance))
@@ -83,6 +88,7 @@ class AutomationConfig(AppConfig):
         work.register(work.Queue("entries", "Entries asked for", requesting.is_due, requesting.work))
         work.register(work.Queue("gates", "Gates of campaigns", gates.is_due, gates.admit))
         timing.register()
+        work.SWEEPS.register("mails of each day", fuses.compact)
         work.SWEEPS.register("refusals", engine.forget_refusals)
         work.SWEEPS.register("engine alive", returning.notice)
         jobs.register(returning.MISSED, "Let in who came during a pause", returning.enter_missed)

@@ -1,14 +1,15 @@
 """What turns or holds an enrollment before its message exists; nothing that is held here has been promised to anybody.
 
 Whoever is held is asked again when the time has come: reasons to leave and the audience filter of a campaign that keeps
-matching (`automation.staying`), and what stands here. Consent is looked at when the mail is sent.
+matching (`automation.staying`), and what stands here; whom the fuse holds (`automation.fuses`) a person lets go on.
+Consent is looked at when the mail is sent.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from automation import capped
+from automation import capped, fuses
 from automation.documents import of_version
 from automation.models import Visit
 from automation.opening import Stretch, next_stretch, opening
@@ -36,7 +37,8 @@ def turned(visits: Sequence[Visit], now: datetime, transactional: bool = False) 
         if outcome := hours.held(visits[place], now):
             found[place] = outcome
     held = capped.held([visit for place, visit in without.items() if place not in found], now)
-    return found | {place: held[its] for place, visit in without.items() if (its := visit.enrollment.pk) in held}
+    found |= {place: held[its] for place, visit in without.items() if (its := visit.enrollment.pk) in held}
+    return found | fuses.held({place: visit for place, visit in without.items() if place not in found}, now, hours.site)
 
 
 def _left_out(visit: Visit) -> Outcome:

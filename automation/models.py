@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from automation.call_models import Attempt, Call, HeaderSecret, Receiver  # noqa: F401  found by Django here
+from automation.fuse_models import Expected, Fuse, Mailed  # noqa: F401
 from automation.gate_models import Gate, Place  # noqa: F401
 from automation.request_models import EntryRequest  # noqa: F401
 from automation.timed_models import DateDue, Timer  # noqa: F401
@@ -24,14 +25,14 @@ class EnrollmentQuerySet(DueQuerySet):
 class Enrollment(models.Model):
     """One contact inside one campaign.
 
-    `due_at` is null exactly when the engine will not pick it up by itself: it waits for its message,
-    is parked, finished or out. A paused campaign's enrollments keep their `due_at`; claims go per
-    running campaign, so they rest.
+    `due_at` is null exactly when the engine will not pick it up by itself: it waits for its message (or a call, a
+    place at a gate, a person's word after the fuse), is parked, finished or out. A paused campaign's
+    enrollments keep their `due_at`; claims go per running campaign, so they rest.
     """
 
     class State(models.TextChoices):
         ACTIVE = "active", "Under way"
-        HELD = "held", "Waiting for its mail or webhook"
+        HELD = "held", "Waiting for something outside"
         PARKED = "parked", "Parked after a fault"
         FINISHED = "finished", "Finished"
         EXITED = "exited", "Left early"

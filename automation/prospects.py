@@ -18,10 +18,13 @@ from segments import conditions
 
 def look(document: Document, now: datetime) -> Prospect:
     """Of a definition without problems."""
-    lines = [line for trigger in document.triggers if (line := _line(document, trigger, now))]
-    found = [(days, backfilling.count(document, days, now)) for days in backfilling.windows(document)]
+    timed = [trigger for trigger in document.triggers if trigger.kind in ("schedule", "broadcast")]
+    counts = [_count(document, trigger, now) for trigger in timed]
+    lines = [_line(trigger, people, now) for trigger, people in zip(timed, counts, strict=True)]
+    found = {days: backfilling.count(document, days, now) for days in backfilling.windows(document)}
     dated = all(trigger.kind == "date" for trigger in document.triggers)
-    return Prospect(lines, [(days, _choice(days, people, dated)) for days, people in found if people])
+    choices = [(days, _choice(days, people, dated)) for days, people in found.items() if people]
+    return Prospect(lines, choices, people=max(counts, default=0), counts=found)
 
 
 def _choice(days: int, people: int, dated: bool) -> str:
@@ -32,10 +35,7 @@ def _choice(days: int, people: int, dated: bool) -> str:
     return f"Also {who} {what} in the last {f'{days} days' if days > 1 else '24 hours'}"
 
 
-def _line(document: Document, trigger: Trigger, now: datetime) -> str:
-    if trigger.kind not in ("schedule", "broadcast"):
-        return ""
-    people = _count(document, trigger, now)
+def _line(trigger: Trigger, people: int, now: datetime) -> str:
     who = "1 person" if people == 1 else f"{people:,} people"
     site = SiteSettings.get()
     if trigger.kind == "broadcast":

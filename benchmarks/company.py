@@ -12,6 +12,8 @@ from campaigns.models import EmailTemplate
 from lib import clock
 from ops.models import SiteSettings
 
+EXPECTED = 10_000_000  # everybody comes on the first day
+
 
 def found(wait_minutes: float) -> None:
     """Runs inside the product (`manage.py shell`); the journey's second mail follows after `wait_minutes`."""
@@ -24,7 +26,7 @@ def found(wait_minutes: float) -> None:
         if event == JOURNEY:
             rows.append(Row(template=template.pk, wait_amount=wait_minutes, wait_unit="minutes"))
         document = Document(name=event, triggers=[Trigger(event=event)], steps=from_rows(rows))
-        lifecycle.activate(lifecycle.create(document, None, clock.now()), None, clock.now())
+        lifecycle.activate(lifecycle.create(document, None, clock.now()), None, clock.now(), expected=EXPECTED)
     sys.stdout.write("founded\n")
 
 

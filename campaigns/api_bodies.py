@@ -29,7 +29,11 @@ WELCOME = {
 }
 STEP = {"uid": "hello", "kind": "email", "name": "", "sentence": "send “Hello”", "numbers": NUMBERS | {"failed": 3}}
 ABOUT = [{"what": "Who enters", "sentence": "When somebody signs up."}]
-WHOLE = WELCOME | {"about": ABOUT, "steps": [STEP]}
+FUSE = {
+    "step": "hello", "since": "2026-03-02T09:00:00Z", "waiting": 4312,
+    "sentence": "this step mailed 1,000 people today; on its best day before it was 12.",
+}  # fmt: skip
+WHOLE = WELCOME | {"about": ABOUT, "steps": [STEP], "fuses": [FUSE]}
 
 
 class NumbersShown(serializers.Serializer):
@@ -81,11 +85,21 @@ class CampaignStepShown(serializers.Serializer):
     numbers = StepNumbersShown(help_text="Since the campaign began.")
 
 
+class FuseShown(serializers.Serializer):
+    """A step that mails nobody until a person lets it go on."""
+
+    step = serializers.CharField(help_text="Its uid.")
+    since = serializers.DateTimeField()
+    waiting = serializers.IntegerField(help_text="People who wait there.")
+    sentence = serializers.CharField(help_text="Why.")
+
+
 class CampaignWhole(CampaignShown):
     """A campaign with its definition in words: what is live, else the draft."""
 
     about = AboutShown(many=True)
     steps = CampaignStepShown(many=True)
+    fuses = FuseShown(many=True)
 
 
 def numbers_shown(found: Numbers) -> dict[str, int]:
@@ -132,4 +146,8 @@ def whole_shown(campaign: Campaign, recent: Numbers, by_step: dict[str, Numbers]
         for step in document.steps
     ]
     about = [{"what": label, "sentence": words} for label, words in head_in_words(document)]
-    return campaign_shown(campaign, recent) | {"about": about, "steps": steps}
+    fuses = [
+        {"step": one.uid, "since": one.since, "waiting": one.waiting, "sentence": one.sentence}
+        for one in campaign.fuses
+    ]
+    return campaign_shown(campaign, recent) | {"about": about, "steps": steps, "fuses": fuses}

@@ -1,7 +1,7 @@
 """Doors upward: what the engine (`automation`) tells campaigns, and what it is told. Filled in `ready()`."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -36,6 +36,22 @@ class Prospect:
 
     lines: Sequence[str] = ()
     choices: Sequence[tuple[int, str]] = ()
+    people: int = 0
+    """The most who come in at one time by themselves."""
+    counts: Mapping[int, int] = field(default_factory=dict)
+    """Of each choice: how many that would be."""
+
+
+@dataclass(frozen=True)
+class Blown:
+    """A step that waits for a person: why, in a sentence, since when, and how many people wait there."""
+
+    pk: int
+    uid: str
+    step: str
+    sentence: str
+    since: datetime
+    waiting: int
 
 
 standing: Registry[Callable] = Registry("reader of who stands where")
@@ -52,6 +68,15 @@ overdue: Registry[Callable] = Registry("reader of what is overdue")
 
 prospects: Registry[Callable] = Registry("reader of what activating would do")
 """(document, now) → Prospect."""
+
+MANY_A_DAY = 1_000
+"""So many people a day one step mails without being asked about it."""
+
+on_expected: Registry[Callable] = Registry("keeper of how many are expected")
+"""(campaign, people): in the activating transaction; so many people a day may one step mail in its first days."""
+
+fuses: Registry[Callable] = Registry("reader of steps that wait for a person")
+"""(campaign, now) → [Blown]."""
 
 on_activated: Registry[Callable] = Registry("listener to activating")
 """(campaign, days, user, now): in the activating transaction, where those who match by now are to come in, too."""
@@ -72,6 +97,11 @@ withdrawn: Registry[Callable] = Registry("reader of withdrawn messages")
 def places(campaign) -> list[Place]:
     """Who is inside, by version and step."""
     return [place for read in standing for place in read(campaign)]
+
+
+def blown(campaign, now: datetime) -> list[Blown]:
+    """The steps of a campaign that wait for a person."""
+    return [step for read in fuses for step in read(campaign, now)]
 
 
 def together(crowds: Sequence[Waiting]) -> Waiting:

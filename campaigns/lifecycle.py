@@ -73,16 +73,19 @@ def has_unpublished_changes(campaign: Campaign) -> bool:
     return campaign.live is not None and parse(campaign.draft) != parse(campaign.live.document)
 
 
-def activate(campaign: Campaign, user, now: datetime, also: int | None = None) -> Campaign:
+def activate(campaign: Campaign, user, now: datetime, also: int | None = None, expected: int | None = None) -> Campaign:
     """Publish the draft and take people in from now on; raises Refused.
 
-    `also`: those, too, who match by now, or did so in so many days.
+    `also`: those, too, who match by now, or did so in so many days. `expected`: to how many people a day one step may
+    mail in its first days, and a broadcast in all, before a person is asked; it was shown to whoever activates.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
         if campaign.state == State.DRAFT:
             publish(campaign, user, now)
         campaign = _turn(campaign, State.ACTIVE, [State.DRAFT], user, "Activated.", activated_at=now)
+        for keep in doors.on_expected if expected is not None else ():
+            keep(campaign, expected)
         for listener in doors.on_activated if also is not None else ():
             listener(campaign, also, user, now)
     return campaign

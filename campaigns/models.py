@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Cast, Left
 
+from campaigns import doors
 from campaigns.document import new_uid
 from campaigns.message_models import CaughtMail, Message, MessageBody, MessageQuerySet, TrackingHit
 from lib import clock
@@ -102,6 +103,11 @@ class Campaign(models.Model):
         """Why the draft, as it still is, was not published."""
         newest = self.approvals.filter(revision=self.revision).select_related("answered_by").first()
         return newest if newest and newest.state == Approval.State.DECLINED else None
+
+    @property
+    def fuses(self) -> list[doors.Blown]:
+        """The steps that wait for a person to let them go on."""
+        return doors.blown(self, clock.now())
 
 
 class Version(models.Model):

@@ -6,6 +6,7 @@ import msgspec
 from django import forms
 from django.contrib.admin import VERTICAL
 from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -38,8 +39,12 @@ class VerbForm(forms.Form):
 NOT_BEFORE = "Nobody comes in for what they did before, so nobody is mailed at once."
 
 
+MOST_A_DAY = 10_000_000
+MANY_WORDS = f"Write a number of people, {doors.MANY_A_DAY:,} or more."
+
+
 class ActivateForm(VerbForm):
-    """Whether those come in who match by now."""
+    """Whether those come in who match by now, and from how many a day on somebody is asked first."""
 
     part = "campaigns/activate_fields.html"
     people = forms.ChoiceField(
@@ -49,6 +54,18 @@ class ActivateForm(VerbForm):
         widget=UnfoldAdminRadioSelectWidget(radio_style=VERTICAL),
         error_messages={"invalid_choice": "Choose again who comes in: this is no longer offered."},
     )
+    most = forms.IntegerField(
+        label="Up to how many people a day may one step mail before you are asked?",
+        required=False,
+        min_value=doors.MANY_A_DAY,
+        max_value=MOST_A_DAY,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="In the first 7 days. More than that wait until somebody lets them go on, so that a mistake does not "
+        "reach everybody. Write more if you know of more to come, such as an import tonight.",
+        error_messages={
+            "invalid": MANY_WORDS, "min_value": MANY_WORDS, "max_value": f"Write {MOST_A_DAY:,} at most.",
+        },
+    )  # fmt: skip
 
     def __init__(self, campaign: Campaign, data=None):
         super().__init__(campaign, data)
@@ -61,10 +78,15 @@ class ActivateForm(VerbForm):
         if not choices:
             del self.fields["people"]
         self.quiet = "" if choices or self.at_once else NOT_BEFORE
+        self.counts = {days: count for prospect in found for days, count in prospect.counts.items()}
+        self.fields["most"].initial = max([doors.MANY_A_DAY, *(prospect.people for prospect in found)])
 
     def given(self):
-        people = self.cleaned_data.get("people")
-        return {"also": int(people)} if people else {}
+        """Those whom they let in besides are expected, too."""
+        people, most = self.cleaned_data.get("people"), self.cleaned_data.get("most") or self.fields["most"].initial
+        if not people:
+            return {"expected": most}
+        return {"also": int(people), "expected": max(most, self.counts.get(int(people), 0))}
 
 
 class PublishForm(VerbForm):

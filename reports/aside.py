@@ -7,7 +7,9 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from automation import fuse_notices, fuse_releasing, fuses
 from automation import releasing as enrollments
+from automation.fuse_models import Fuse
 from automation.models import Call, Enrollment
 from automation.webhooks import deciding as calls
 from campaigns import releasing as messages
@@ -15,6 +17,7 @@ from campaigns.models import Message
 from contacts import releasing as merges
 from contacts.models import Change, Merge
 from events import releasing as changes
+from lib import clock
 
 SHOWN = 5
 
@@ -110,6 +113,12 @@ def _enrollment(row: Enrollment) -> Line:
     return Line(str(row.pk), title, row.explanation, row.entered_at, "", page, may)
 
 
+def _fuse(fuse: Fuse) -> Line:
+    page, said = "admin:automation_fuse_release", fuses.sentence(fuse, fuses.today(clock.now()))
+    title = f"{fuse_notices.step_words(fuse)} in {fuse.campaign}"
+    return Line(str(fuse.pk), title, said[:1].upper() + said[1:], fuse.blown_at, "", page, fuse_notices.PUBLISH)
+
+
 def _call(call: Call) -> Line:
     title, page = f"{call} in {call.campaign}", "admin:automation_call_change"
     return Line(str(call.pk), title, call.reason, call.created_at, call.webhook_id, page, "automation.view_call")
@@ -180,6 +189,12 @@ _kinds = [
             Deed("discard", "Take out", enrollments.discard,
                  "They leave the sequence and get no more of its mails.", "taken out", danger=True),
         ],
+    ),
+    Kind(
+        "fuses", "Steps that the fuse holds", "step", "steps",
+        "They were about to mail far more people than on any day before, or too many of their mails bounced. "
+        "Whoever may publish lets them go on.",
+        fuse_releasing.all_blown, _fuse, [],
     ),
     Kind(
         "calls", "Parked webhook calls", "parked call", "parked calls",

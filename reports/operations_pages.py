@@ -16,7 +16,7 @@ from reports import operations
 from reports.aside import ASIDE, Deed, Kind
 
 MAY_VIEW, MAY_DO = "ops.view_heartbeat", "ops.change_job"
-PAGES = ["campaigns.view_message", "automation.view_enrollment"]
+PAGES = ["campaigns.view_message", "automation.view_enrollment", "campaigns.publish_campaign"]
 
 
 def urls(site) -> list:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from automation import requesting
-from automation.models import Enrollment, EntryRequest
+from automation.models import Enrollment, EntryRequest, Fuse
 from campaigns import lifecycle
 from campaigns.document import Trigger
 from campaigns.linear import Row
@@ -80,6 +80,14 @@ def test_a_campaign_tells_its_steps_in_words_with_who_waits_there(api, welcome, 
         assert {"what": "Again", "sentence": "Each person once."} in whole["about"]
     for which in ("0", "uid:nobody", "welcome", "9" * 30, "uid:"):
         assert api.get(f"/api/campaigns/{which}/").status_code == 404
+
+
+def test_a_step_that_waits_for_a_person_is_told(api, welcome, now):
+    assert api.get(f"/api/campaigns/{welcome.pk}/").json()["fuses"] == []
+    Fuse.objects.create(campaign=welcome, step_uid="later", cause="many", blown_at=now, mailed=1000, best=12)
+    (fuse,) = api.get(f"/api/campaigns/{welcome.pk}/").json()["fuses"]
+    assert (fuse["step"], fuse["waiting"]) == ("later", 0)
+    assert fuse["sentence"] == "this step mailed 1,000 people today; on its best day before it was 12."
 
 
 def test_somebody_is_let_in_now_and_their_way_is_told(api, welcome, ann):

@@ -11,7 +11,7 @@ from django.test import Client
 from django_q.models import Failure, OrmQ, Schedule, Success
 from msgspec.structs import replace
 
-from automation.models import Call, Enrollment
+from automation.models import Call, Enrollment, Fuse
 from automation.webhooks import receivers
 from campaigns.models import CaughtMail, FrequencyCap
 from contacts import importing
@@ -126,6 +126,7 @@ def rows(source, tell):
         "automation_visit": enrollment.visits.create(
             version=campaign.live, step_uid="first", kind="email", entered_at=now
         ),
+        "automation_fuse": Fuse.objects.create(campaign=campaign, step_uid="first", cause="many", blown_at=now),
         "automation_call": call,
         "automation_receiver": call.receiver,
         "ops_sitesettings": SiteSettings.get(),

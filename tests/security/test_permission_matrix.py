@@ -104,6 +104,7 @@ OTHERS = {
     "automation_call_again": (PUBLISHER, PUBLISHER),
     "automation_receiver_renew": (PUBLISHER | ENGINEER, PUBLISHER | ENGINEER),
     **{f"automation_enrollment_{deed}": (PUBLISHER, PUBLISHER) for deed in ("release", "wake", "let_out")},
+    **dict.fromkeys(["automation_fuse_release", "automation_fuse_take_out"], (PUBLISHER, PUBLISHER)),
     **dict.fromkeys(["automation_enrollment_move", "automation_enrollment_many"], (PUBLISHER, PUBLISHER)),
     "automation_enrollment_why": (READERS, READERS),  # only shows
     "ops_apikey_revoke": (ENGINEER, ENGINEER),

@@ -1,0 +1,154 @@
+"""What a person decides about a step that the fuse holds: so many go on, or all who wait leave.
+
+The campaign is held against every batch meanwhile: nobody is held by a fuse that was just released.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from automation import fuse_notices, fuses
+from automation.enrolling import leave
+from automation.fuse_models import Fuse
+from automation.models import Enrollment, Visit
+from campaigns.doors import Blown
+from campaigns.models import Campaign
+from lib.outages import again_after_deadlock
+from ops import audit
+
+AT_ONCE = 500
+SPREAD = timedelta(minutes=15)
+
+# Who waits longest goes first; whoever leaves just now is passed by.
+_WAKE = """
+WITH turn AS MATERIALIZED (
+    SELECT e.id, v.id AS visit, v.entered_at FROM automation_enrollment e
+    JOIN automation_visit v ON v.enrollment_id = e.id AND v.left_at IS NULL
+    WHERE e.campaign_id = %(campaign)s AND e.step_uid = %(step)s AND e.left_at IS NULL AND e.state = 'held'
+        AND v.step_uid = e.step_uid AND v.facts ->> 'fuse' = 'held'
+    ORDER BY v.entered_at, e.id LIMIT %(people)s
+), locked AS MATERIALIZED (
+    SELECT id FROM automation_enrollment WHERE id IN (SELECT id FROM turn) AND state = 'held' ORDER BY id FOR UPDATE
+), placed AS MATERIALIZED (
+    SELECT id, visit, %(now)s::timestamptz + %(span)s::interval * (
+        row_number() OVER (ORDER BY entered_at, id) - 1) / count(*) OVER () AS at
+    FROM turn JOIN locked USING (id)
+), marked AS (
+    UPDATE automation_visit v SET facts = v.facts || %(facts)s::jsonb, explanation = %(words)s
+    FROM placed p WHERE v.id = p.visit
+)
+UPDATE automation_enrollment e SET state = 'active', due_at = p.at, scheduled_at = p.at FROM placed p WHERE e.id = p.id
+"""
+
+
+class Refused(ValueError):
+    """Says in one sentence why that cannot be done."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How many of those who wait go on (who waits longest first), and how many more may come that day; None: all."""
+
+    people: int
+    more: int | None = 0
+
+
+def blown(campaign: Campaign, now: datetime) -> list[Blown]:
+    """A reader for the campaign's pages: its steps that wait for a person."""
+    rows = list(with_waiting(all_blown().filter(campaign=campaign).order_by("blown_at", "pk")))
+    return [_told(row, fuses.today(now)) for row in rows]
+
+
+def _told(row: Any, day: date) -> Blown:
+    words = fuse_notices.step_words(row)
+    return Blown(row.pk, row.step_uid, words, fuses.sentence(row, day), row.blown_at, row.waiting)
+
+
+def all_blown() -> QuerySet[Fuse]:
+    """Those that wait for a person, of campaigns that are not over."""
+    rows = Fuse.objects.filter(blown_at__isnull=False).exclude(campaign__state=Campaign.State.ARCHIVED)
+    return rows.select_related("campaign__live")
+
+
+def with_waiting(rows: QuerySet[Fuse]) -> QuerySet[Any]:
+    """`waiting`: how many people are held by it."""
+    here = {"enrollment__campaign": OuterRef("campaign"), "enrollment__step_uid": OuterRef("step_uid")}
+    waits = _waiting(**here).order_by().values("kind").annotate(its=Count("pk")).values("its")
+    return rows.annotate(waiting=Coalesce(Subquery(waits[:1]), 0))
+
+
+def _waiting(**where: Any) -> QuerySet[Visit]:
+    inside = {"enrollment__left_at": None, "enrollment__state": Enrollment.State.HELD}
+    rows = Visit.objects.filter(left_at=None, step_uid=F("enrollment__step_uid"), facts__fuse="held")
+    return rows.filter(**inside, **where)
+
+
+def _decision(act: Callable[..., int]) -> Callable[..., int]:
+    """Of a fuse that is still blown: with its campaign held, so that no batch is under way."""
+
+    @again_after_deadlock
+    @wraps(act)
+    def decided(fuse: Fuse, *terms: Any) -> int:
+        with transaction.atomic():
+            Campaign.objects.select_for_update(no_key=True).get(pk=fuse.campaign_id)
+            row = Fuse.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=fuse.pk)
+            if row.blown_at is None:
+                raise Refused("Somebody has decided about it meanwhile; nothing was done.")
+            return act(row, *terms)
+
+    return decided
+
+
+@_decision
+def release(fuse: Fuse, terms: Terms, by, now: datetime) -> int:
+    """So many go on, many over a quarter of an hour; the fuse is whole again once nobody waits. How many they are."""
+    day = fuses.today(now)
+    woken = _wake(fuse, terms.people, by, now)
+    left = _waiting(enrollment__campaign=fuse.campaign_id, step_uid=fuse.step_uid).count()
+    if left and terms.more != 0:
+        raise Refused("Those who wait go before others: let all of them go on, or nobody else today.")
+    fuse.delivered_before, fuse.bounced_before = fuses.counted(fuse.campaign_id, fuse.step_uid, day)
+    fuse.released_on, fuse.more = day, terms.more
+    fuse.blown_at = fuse.blown_at if left else None
+    fuse.save()
+    audit.note(by, fuse.campaign, f"Let {_people(woken)} go on whom the fuse had held{_besides(terms)}.")
+    return woken
+
+
+def _besides(terms: Terms) -> str:
+    if terms.more is None:
+        return ", and whoever else comes that day"
+    return f", and {terms.more:,} more that day" if terms.more else ""
+
+
+def _wake(fuse: Fuse, people: int, by, now: datetime) -> int:
+    span = SPREAD if people > AT_ONCE else timedelta()
+    asked: dict[str, Any] = {
+        "campaign": fuse.campaign_id, "step": fuse.step_uid, "people": people, "now": now,
+        "span": f"{span.total_seconds()} seconds", "words": "A person let them go on, whom the fuse had held.",
+        "facts": f'{{"fuse": "released", "fuse_released": "{now.isoformat()}"}}',
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_WAKE, asked)
+        return cursor.rowcount
+
+
+@_decision
+def take_out(fuse: Fuse, by, now: datetime) -> int:
+    """All who wait leave the campaign; how many they are."""
+    waiting = _waiting(enrollment__campaign=fuse.campaign_id, step_uid=fuse.step_uid)
+    ids = list(waiting.values_list("enrollment_id", flat=True))
+    count = leave(ids, "fuse", "A person took them out, whom the fuse had held.", now)
+    Fuse.objects.filter(pk=fuse.pk).update(blown_at=None)
+    audit.note(by, fuse.campaign, f"Took {_people(count)} out whom the fuse had held.")
+    return count
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"

@@ -1,0 +1,122 @@
+"""The fuse on the pages: what a campaign says, what a publisher decides, what is refused in a sentence."""
+
+import pytest
+from django.urls import reverse
+
+from automation import fuses
+from automation.fuse_models import Expected, Fuse
+from automation.models import Enrollment
+from campaigns.document import Trigger
+from lib import clock
+from tests import engine
+from tests.automation.flows import happens
+from tests.campaigns.typing_in import browser
+from tests.factories import CampaignFactory, ContactFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def fuse(inbox, monkeypatch):
+    """Three were mailed, two wait."""
+    monkeypatch.setattr(fuses, "LEAST", 3)
+    CampaignFactory(name="Welcome")
+    now = clock.now()
+    happens([f"u{number}" for number in range(5)], now=now)
+    engine.run(now)
+    return Fuse.objects.get()
+
+
+def url(deed: str, fuse: Fuse) -> str:
+    return reverse(f"admin:automation_fuse_{deed}", args=[fuse.pk])
+
+
+def campaign_page(fuse: Fuse, page: str = "change") -> str:
+    return reverse(f"admin:campaigns_campaign_{page}", args=[fuse.campaign_id])
+
+
+def inside() -> int:
+    return Enrollment.objects.active().count()
+
+
+@pytest.mark.parametrize("page", ["change", "canvas"])
+def test_the_campaigns_pages_say_why_and_how_many_wait_and_who_decides(fuse, page):
+    html = browser("Publisher").get(campaign_page(fuse, page)).content.decode()
+    assert "this step mailed 3 people today; it had mailed nobody on a day before." in html
+    assert "2 people wait there" in html and url("release", fuse) in html and url("take_out", fuse) in html
+    html = browser("Marketer").get(campaign_page(fuse, page)).content.decode()
+    assert "2 people wait there" in html and url("release", fuse) not in html
+
+
+def test_a_publisher_lets_them_go_on(fuse, inbox):
+    client = browser("Publisher")
+    asked = client.get(url("release", fuse)).content.decode()
+    assert "Let 2 people go on?" in asked and 'value="2"' in asked and inside() == 2
+    done = client.post(url("release", fuse), {"people": "2", "today": "free"}, follow=True).content.decode()
+    assert "2 people go on." in done and "waits for you" not in done
+    engine.run(clock.now())
+    assert inside() == 0 and len({mail.recipient for mail in inbox.accepted}) == 6
+    assert client.get(url("release", fuse)).status_code == 404
+
+
+@pytest.mark.parametrize("people", ["", "0", "-1", "x", "3", "9" * 400, "1.5", "\x00"])
+def test_a_number_that_cannot_be_is_refused_in_a_sentence(fuse, people):
+    html = browser("Publisher").post(url("release", fuse), {"people": people}).content.decode()
+    assert "number from 1 to 2" in html and inside() == 2
+    assert "Traceback" not in html
+
+
+def test_not_all_of_them_and_others_besides_is_refused(fuse):
+    html = browser("Publisher").post(url("release", fuse), {"people": "1", "today": "free"}).content.decode()
+    assert "Those who wait go before others" in html and inside() == 2
+
+
+def test_a_publisher_takes_them_out(fuse):
+    client = browser("Publisher")
+    assert "2 people leave “Welcome” and get no more of it." in client.get(url("take_out", fuse)).content.decode()
+    assert inside() == 2
+    assert "2 people have left." in client.post(url("take_out", fuse), follow=True).content.decode()
+    assert inside() == 0
+
+
+def test_the_operations_page_shows_it(fuse, client):
+    boss = UserFactory()
+    client.force_login(boss)
+    html = client.get(reverse("admin:operations")).content.decode()
+    assert "Steps that the fuse holds: 1" in html and url("release", fuse) in html
+
+
+# --- activating ---
+
+
+def activate(campaign, **typed):
+    return browser("Publisher").post(reverse("admin:campaigns_campaign_activate", args=[campaign.pk]), typed)
+
+
+def test_activating_asks_from_how_many_a_day_on(fuse):
+    page = reverse("admin:campaigns_campaign_activate", args=[CampaignFactory(active=False).pk])
+    html = browser("Publisher").get(page).content.decode()
+    assert "Up to how many people a day may one step mail before you are asked?" in html and 'value="1000"' in html
+
+
+def test_what_was_said_counts_or_what_was_shown(inbox):
+    said, shown, broadcast = (
+        CampaignFactory(active=False),
+        CampaignFactory(active=False),
+        CampaignFactory(active=False, triggers=[Trigger(kind="broadcast")]),
+    )
+    ContactFactory.create_batch(3)
+    activate(said, most="30000")
+    activate(shown)
+    activate(broadcast, most="")
+    kept = dict(Expected.objects.values_list("campaign", "people"))
+    assert kept == {said.pk: 30_000, shown.pk: 1_000, broadcast.pk: 1_000}
+
+
+@pytest.mark.parametrize("most", ["999", "0", "-5", "many", "99999999999", "1e9"])
+def test_a_number_of_people_that_cannot_be_is_refused(most):
+    campaign = CampaignFactory(active=False)
+    html = activate(campaign, most=most).content.decode()
+    assert "Write a number of people, 1,000 or more." in html or "Write 10,000,000 at most." in html
+    campaign.refresh_from_db()
+    assert campaign.state == "draft"
