@@ -1,7 +1,8 @@
 """The pipeline's stage before entries: who is inside a campaign, and did what it looks out for.
 
 Exits act at once, goals are noted, waits end. Queries: one for the versions concerned, one for the people inside them,
-at most two for what they fit (a UNION each), and as many for what follows as there are reasons; never one per contact.
+at most two for what they fit (a UNION each), one for their campaigns, and as many for what
+follows as there are reasons; never one per contact.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.models import CharField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
@@ -51,7 +53,14 @@ def follow(batch) -> None:
         return
     found = list(_met(people, batch.triggering, batch.now))
     if found:
+        _hold({met.row.campaign_id for met in found})
         _act(found, batch.now)
+
+
+def _hold(campaigns: Collection[int]) -> None:
+    """As they are until the batch commits, before their people: in the order of whoever publishes or archives."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM campaigns_campaign WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(campaigns)])
 
 
 def _versions(written: Mapping[str, Collection[int]]) -> dict[int, set[str]]:

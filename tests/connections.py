@@ -21,6 +21,11 @@ def others_waiting_for_a_lane() -> int:
     return _one(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = {here}")
 
 
+def others_waiting_for_a_row() -> int:
+    """How many wait for a transaction to end that has a row in hand."""
+    return _one("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')")
+
+
 def cut_others() -> int:
     """End them, as a database that goes away would; how many they were."""
     return _one(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OTHERS}")

@@ -4,6 +4,7 @@ from automation.enrolling import Start, occasion
 from automation.entering import enter_starts
 from automation.forms.campaign import CampaignForm
 from automation.in_hand import A_MOMENT
+from automation.models import Enrollment
 from campaigns.models import Campaign
 from campaigns.step_kinds import Arm, Done, StepKind, Wait
 from lib import once
@@ -62,10 +63,28 @@ class StartKind(StepKind):
             return [Done("The other campaign was deleted, so nothing was started.", arm="refused") for _ in visits]
         if other.pk == visits[0].enrollment.campaign_id:
             return [Done(f"“{other}” was not started: it does not start itself.", arm="refused") for _ in visits]
-        told = enter_starts(other.pk, [_start(visit, other, now) for visit in visits], now, _open, missing=CLOSED)
+        busy = _busy(other, visits)
+        going = [visit for visit in visits if visit.enrollment.contact_id not in busy]
+        told = enter_starts(other.pk, [_start(visit, other, now) for visit in going], now, _open, missing=CLOSED)
         if told is None:
             return [Wait(f"“{other}” is being changed just now.", now + A_MOMENT) for _ in visits]
-        return [_outcome(other, visit.enrollment.contact_id, told) for visit in visits]
+        return [
+            Wait(f"They take a step in “{other}” just now.", now + A_MOMENT)
+            if visit.enrollment.contact_id in busy
+            else _outcome(other, visit.enrollment.contact_id, told)
+            for visit in visits
+        ]
+
+
+def _busy(other: Campaign, visits) -> set[int]:
+    """Who is inside it already, where a worker has them in hand: it may be waiting for one of ours."""
+    contacts = {visit.enrollment.contact_id for visit in visits}
+    inside = Enrollment.objects.active().filter(campaign=other, contact__in=contacts).order_by("pk")
+    everybody = dict(inside.values_list("pk", "contact_id"))
+    if not everybody:
+        return set()
+    free = set(inside.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    return {contact for pk, contact in everybody.items() if pk not in free}
 
 
 def _open(document):

@@ -1,19 +1,23 @@
 """Mistakes that draws at random, and reading with them in mind, have found: a test each, so that they stay away."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from time import sleep
 
 import pytest
+from django.db import connections, transaction
 
 from automation.advancing import advance
 from automation.models import Enrollment, Visit
 from campaigns import lifecycle
-from campaigns.document import Reentry, Trigger
-from campaigns.models import FrequencyCap, Message
+from campaigns.document import Reentry, Trigger, Watch
+from campaigns.models import Campaign, FrequencyCap, Message
 from campaigns.resuming import Resumption
 from events import pipeline
 from tests import engine
 from tests.automation.flows import flow, mail, step, wait
 from tests.automation.publishing_again import edit, publish
+from tests.connections import others_waiting_for_a_row
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +100,30 @@ def test_a_campaign_that_would_start_itself_does_not(track, inbox):
     assert list(Enrollment.objects.values_list("state", flat=True)) == ["finished"]
     assert Visit.objects.get(step_uid="again").arm == "refused"
     assert len(inbox.accepted) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_whoever_publishes_and_news_that_let_somebody_out_do_not_wait_for_each_other(track):
+    """The same event lets ann out and in again, while somebody holds the campaign and goes on to its people."""
+    campaign = flow(wait("w", 9), event="order.completed", reentry=Reentry(mode="every_time"),
+                    exits=[Watch(uid="x", event="order.completed")])  # fmt: skip
+    enter(track, event="order.completed")
+    enter(track, NOW + HOUR, event="order.completed", run=False)
+
+    def news():
+        try:
+            pipeline.drain(NOW + HOUR)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as worker:
+        with transaction.atomic():
+            Campaign.objects.select_for_update().get(pk=campaign.pk)
+            going = worker.submit(news)
+            while not others_waiting_for_a_row():
+                assert not going.done()
+                sleep(0.02)
+            assert Enrollment.objects.active().select_for_update(nowait=True).get(), "free for whoever publishes"
+        going.result(30)
+    assert sorted(Enrollment.objects.values_list("state", flat=True)) == ["active", "exited"]

@@ -25,9 +25,10 @@ EXITS = [Watch(uid="left", event=LEFT), Watch(uid="lost", condition={"all": [LOS
 EXITS += [Watch(uid="quiet", condition=QUIET)]
 GOALS = [Goal(uid="tried", event=TRIED), Goal(uid="pro", condition=PRO, days=9)]
 LEFT_S1 = {"field": "step.s1", "op": "is set"}
-conditions = st.sampled_from([PRO, VIP, ORDER, LATELY, LEFT_S1, {"not": PRO}, {"any": [VIP, ORDER]}])
-maybe = st.none() | st.none() | st.none() | conditions
-remedies = st.sampled_from(["continue", "exit", "skip"])
+CONDITIONS = [PRO, VIP, ORDER, LATELY, LEFT_S1, {"not": PRO}, {"any": [VIP, ORDER]}]
+conditions = st.sampled_from(CONDITIONS)
+maybe = st.sampled_from([None] * 5 * len(CONDITIONS) + CONDITIONS)
+remedies = st.sampled_from(["continue", "continue", "skip", "exit"])
 spans = st.sampled_from([(5, "minutes"), (3, "hours"), (1, "days"), (2, "weeks")])
 times = st.sampled_from(["02:30", "09:00", "23:45"])
 
@@ -167,7 +168,7 @@ KINDS = [*sorted(CONFIGS), "email", "email", "email", "wait", "wait", "wait_for"
 @st.composite
 def flows(draw, things: Things) -> list[StepDoc]:
     """Steps in the order in which they are read; whoever comes to the last has come to the end."""
-    uids = draw(st.permutations(UIDS))[: draw(st.integers(1, len(UIDS)))]
+    uids = draw(st.permutations(UIDS))[: draw(st.integers(3, len(UIDS)))]
     return [_step(draw, things, uids, place) for place in range(len(uids))]
 
 
@@ -175,8 +176,8 @@ def _step(draw, things: Things, uids: list[str], place: int) -> StepDoc:
     ahead = uids[place + 1 :]
     kind = draw(st.sampled_from(KINDS))
     step = StepDoc(uid=uids[place], kind=kind, config=config(draw, things, kind, ahead), only_if=draw(maybe))
-    onward = st.sampled_from([*ahead[:1] * 3, *ahead, None])
-    back = st.sampled_from([*ahead[:1] * 3, *uids[: place + 1]])
+    onward = st.sampled_from([*ahead[:1] * 6, *ahead, None])
+    back = st.sampled_from([*ahead[:1] * 6, *uids[: place + 1]])
     for arm in arms_of(step):
         returns = STEP_KINDS[kind].pauses(step.config, arm.key) and not step.only_if
         step.next[arm.key] = draw(onward | back if returns else onward)
@@ -206,7 +207,7 @@ def head(draw, document: Document, things: Things) -> None:
     document.entry_key = draw(st.sampled_from(["", "order"]))
     document.on_repeat = draw(st.sampled_from(["ignore", "refresh", "restart"]))
     document.audience, document.keep_matching = draw(st.sampled_from([None, {"not": LOST}])), draw(st.booleans())
-    document.holdout = draw(st.sampled_from([0, 0, 0, 50]))
+    document.holdout = draw(st.sampled_from([0] * 7 + [50]))
     document.exits = draw(st.lists(st.sampled_from(EXITS), max_size=2, unique_by=lambda watch: watch.uid))
     document.goals = draw(st.lists(st.sampled_from(GOALS), max_size=2, unique_by=lambda goal: goal.uid))
     document.exit_on_goal = draw(st.booleans())

@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from events.items import Item
 from ops.models import Source
 from ops.work import QUEUES
 from segments.models import Segment
+from tests import engine
 from tests.automation.webhooks import LOOPBACK
 from tests.factories import NOW, TemplateFactory, TopicFactory, UserFactory
 from tests.factories import site as complete_site
@@ -48,6 +50,8 @@ ANSWERS = [
     answer(429, retry_after="90"),
     nothing,
 ]
+# What there is to choose from follows from ids, which no two runs have alike: it is chosen by a seed that is drawn.
+seeds = st.integers(0, 10_000)
 lates = st.sampled_from(["", "send", "shift", "exit"])
 QUEUE_KEYS = ["enrollments", "changes", "settled", "webhooks", "gates", "merges", "jobs"]
 
@@ -83,16 +87,18 @@ class Drawn(Machine):
         self.memory = staying_true.Memory()
         site.shop.answers = [answer()]
 
-    @initialize(data=st.data(), users=st.sets(who, min_size=1))
-    def some_are_on_their_way(self, data, users):
+    @initialize(data=st.data())
+    def some_are_on_their_way(self, data):
         for pk in self.campaigns:
             campaign = Campaign.objects.get(pk=pk)
             document = data.draw(documents(self.site.things, campaign.name))
             campaign = lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
             assert not checking.problems(document), "drawn to be valid"
             lifecycle.activate(campaign, self.site.user, self.now)
-        for user in sorted(users):
-            self.sign_up(user, "", 2)
+        for user in EMAILS:
+            self.become(user, data.draw(st.sampled_from(TRAITS)), False)
+            for order in ("a", "b"):
+                self.sign_up(user, order, 0)
 
     # --- people ---
 
@@ -115,8 +121,8 @@ class Drawn(Machine):
             return None
         return lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
 
-    @rule(data=st.data(), index=st.integers(0, 1), head=st.booleans())
-    def draw_anew(self, data, index, head):
+    @rule(data=st.data(), index=st.integers(0, 1), head=st.booleans(), seed=seeds)
+    def draw_anew(self, data, index, head, seed):
         def change(document):
             document.steps = data.draw(flows(self.site.things))
             if head:
@@ -124,13 +130,13 @@ class Drawn(Machine):
             return document
 
         self._edit(index, change, valid=True)
-        self.publish(data, index)
+        self.publish(index, seed)
 
-    @rule(data=st.data(), index=st.integers(0, 1))
-    def edit_on_the_canvas(self, data, index):
+    @rule(data=st.data(), index=st.integers(0, 1), seed=seeds)
+    def edit_on_the_canvas(self, data, index, seed):
         with contextlib.suppress(CannotBeDone):
             if self._edit(index, lambda document: self._deed(data.draw, document)):
-                self.publish(data, index)
+                self.publish(index, seed)
 
     def _deed(self, draw, document: Document) -> Document:
         flow, uids = Flow(document), [step.uid for step in document.steps]
@@ -154,29 +160,28 @@ class Drawn(Machine):
         flow_edits.settle_arms(step, before)
         return document
 
-    @rule(data=st.data(), index=st.integers(0, 1))
-    def publish(self, data, index):
+    @rule(index=st.integers(0, 1), seed=seeds)
+    def publish(self, index, seed):
         campaign = Campaign.objects.get(pk=self.campaigns[index])
         if not checking.problems(parse(campaign.draft)):
-            publishing.publish(campaign, self.site.user, self.now, self._choices(data.draw, campaign))
+            publishing.publish(campaign, self.site.user, self.now, self._choices(Random(seed), campaign))
 
-    def _choices(self, draw, campaign: Campaign) -> Choices:
+    def _choices(self, chance: Random, campaign: Campaign) -> Choices:
         uids, asking = [step.uid for step in parse(campaign.draft).steps], impact(campaign).steps
-        deeds = st.sampled_from(["next", "step", "due", "due", "exit"])
+        deeds = ["next", "step", "due", "due", "exit"]
         gone = [step.uid for step in asking if step.asks == "removed"]
         waits = [step.uid for step in asking if step.asks == "wait"]
         return Choices(
-            people=draw(st.sampled_from(["follow", "follow", "follow", "drain"])),
-            removed={uid: StepChoice(then=draw(deeds), target=draw(st.sampled_from(uids))) for uid in gone},
-            waits={uid: draw(st.sampled_from(["keep", "recompute"])) for uid in waits},
+            people=chance.choice(["follow", "follow", "follow", "drain"]),
+            removed={uid: StepChoice(then=chance.choice(deeds), target=chance.choice(uids)) for uid in gone},
+            waits={uid: chance.choice(["keep", "recompute"]) for uid in waits},
         )
 
-    @rule(data=st.data(), index=st.integers(0, 1))
-    def roll_back(self, data, index):
-        versions = list(Campaign.objects.get(pk=self.campaigns[index]).versions.order_by("number"))
-        row = data.draw(st.sampled_from(range(len(versions))))
-        if self._edit(index, lambda _: parse(versions[row].document)):
-            self.publish(data, index)
+    @rule(index=st.integers(0, 1), seed=seeds)
+    def roll_back(self, index, seed):
+        row = Random(seed).choice(list(Campaign.objects.get(pk=self.campaigns[index]).versions.order_by("number")))
+        if self._edit(index, lambda _: parse(row.document)):
+            self.publish(index, seed)
 
     @rule(index=st.integers(0, 1), late=lates, minutes=st.sampled_from([None, 0, 20]), enter=st.booleans())
     def resume(self, index, late, minutes, enter):
@@ -192,15 +197,16 @@ class Drawn(Machine):
             )
         lifecycle.end_drained(self.now)
 
-    @rule(data=st.data(), verb=st.sampled_from(["move", "wake", "let_out"]))
-    def by_hand(self, data, verb):
+    @rule(verb=st.sampled_from(["move", "wake", "let_out"]), seed=seeds)
+    def by_hand(self, verb, seed):
         inside = list(Enrollment.objects.active().select_related("contact", "campaign").order_by("pk"))
+        chance = Random(seed)
         if not inside:
             return
-        row = data.draw(st.sampled_from(range(len(inside))))
-        more = [data.draw(st.sampled_from([s.uid for s in by_hand.steps_of(inside[row])]))] if verb == "move" else []
+        row = chance.choice(inside)
+        more = [chance.choice(by_hand.steps_of(row)).uid] if verb == "move" else []
         with contextlib.suppress(by_hand.Refused):
-            getattr(by_hand, verb)(inside[row], *more, self.site.user, self.now)
+            getattr(by_hand, verb)(row, *more, self.site.user, self.now)
 
     # --- time and workers ---
 
@@ -209,7 +215,18 @@ class Drawn(Machine):
         """No outage; though nobody has been looked at."""
         returning.notice(self.now)
         self.now += timedelta(days=days)
+        self.engine_lives()
+
+    def engine_lives(self):
         returning.Pulse.objects.update_or_create(pk=1, defaults={"at": self.now})
+
+    @rule(hours=st.lists(st.sampled_from([0.1, 1, 7, 26]), min_size=2, max_size=5))
+    def days_go_by(self, hours):
+        """As days do: looked at again and again, with nothing in between."""
+        for some in hours:
+            self.engine_lives()
+            engine.run(self.now)
+            self.now += timedelta(hours=some)
 
     @rule(change=st.sampled_from(CLOCKS_CHANGE), hours=st.sampled_from([-3, -1, 1]))
     def clocks_change(self, change, hours):
