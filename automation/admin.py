@@ -5,10 +5,16 @@ from functools import partial
 from django.contrib import admin
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from unfold.decorators import display
 
-from automation import fuse_pages, hand_pages, visit_admin, why_pages  # noqa: F401  steps taken register there
+from automation import (  # noqa: F401  steps taken register there
+    fuse_pages,
+    hand_pages,
+    many_pages,
+    visit_admin,
+    why_pages,
+)
 from automation.enrollment_page import enrollment_page
 from automation.models import Enrollment
 from campaigns.models import Campaign
@@ -39,9 +45,10 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     counted_as = "entry", "entries"
     actions = ["try_again", "take_out"]  # type: ignore[assignment]
     ordering = ["-id"]
+    list_before_template = "automation/parked_deeds.html"
     empty_icon = "directions_walk"
-    empty_title = "Nobody is inside a sequence yet"
-    empty_sentence = "Somebody enters when a sequence is active and they do what stands there under “Who enters”."
+    empty_title = "Nobody is inside a campaign yet"
+    empty_sentence = "Somebody enters when a campaign is active and they do what stands there under “Who enters”."
     entered = moment("entered_at", "entered")
     left = moment("left_at", "left", empty="")
 
@@ -65,7 +72,8 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
         return "Paused" if paused else enrollment.get_state_display()
 
     def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(request, {"title": "People inside", **(extra_context or {})})
+        told = {"title": "People inside", "parked_deeds": many_pages.offered(request)}
+        return super().changelist_view(request, {**told, **(extra_context or {})})
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("contact__address", "campaign", "version")
@@ -79,15 +87,16 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     @admin.action(description="Try again (those stopped by a fault)")
     def try_again(self, request, queryset):
-        return self._ask_for_many(queryset, "release")
+        return self._ask_for_many(request, queryset, "release")
 
     @admin.action(description="Take out (those stopped by a fault)")
     def take_out(self, request, queryset):
-        return self._ask_for_many(queryset, "discard")
+        return self._ask_for_many(request, queryset, "discard")
 
-    def _ask_for_many(self, queryset, deed):
-        ids = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True)[: hand_pages.MOST])
-        return redirect(f"{reverse('admin:automation_enrollment_many')}?deed={deed}&ids={ids}")
+    def _ask_for_many(self, request, queryset, deed):
+        everybody = request.POST.get("select_across") == "1"
+        ids = None if everybody else list(queryset.values_list("pk", flat=True)[: many_pages.MOST])
+        return redirect(many_pages.address_of(deed, request.GET, ids))
 
     def get_urls(self):
         def way(route, view, name):
@@ -102,7 +111,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
             fuse("release", fuse_pages.release_page),
             fuse("take_out", fuse_pages.take_out_page),
             way("why/", why_pages.why_page, "why"),
-            way("many/", hand_pages.many_page, "many"),
+            way("many/", many_pages.many_page, "many"),
             way("<int:object_id>/move/", hand_pages.move_page, "move"),
             *(
                 way(f"<int:object_id>/{deed}/", partial(hand_pages.deed_page, deed=deed), deed)

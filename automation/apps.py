@@ -15,6 +15,7 @@ class AutomationConfig(AppConfig):
             fuses,
             gates,
             panels,
+            parked,
             republishing,
             requesting,
             returning,
@@ -91,5 +92,6 @@ class AutomationConfig(AppConfig):
         work.SWEEPS.register("mails of each day", fuses.compact)
         work.SWEEPS.register("refusals", engine.forget_refusals)
         work.SWEEPS.register("engine alive", returning.notice)
+        jobs.register(parked.KIND, parked.TITLE, parked.work)
         jobs.register(returning.MISSED, "Let in who came during a pause", returning.enter_missed)
         panels.register()

@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from automation import by_hand, releasing
+from automation import by_hand
 from automation.models import Enrollment
+from automation.parked import CANCELS
 from campaigns.models import Campaign
 from campaigns.pages import found
 from campaigns.publishing import describe
@@ -20,8 +21,6 @@ from lib.admin import ask
 from lib.words import moment
 
 PUBLISH = "campaigns.publish_campaign"
-CANCELS = "A mail or a call that is queued for them is cancelled; what is being handed over just now still goes out."
-MOST = 100
 
 
 @dataclass(frozen=True)
@@ -152,38 +151,3 @@ def move_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse
         form=MoveForm(request.POST if request.method == "POST" else None, enrollment=enrollment),
         back=reverse("admin:automation_enrollment_change", args=[enrollment.pk]),
     )
-
-
-MANY = {
-    "release": ("Try again", releasing.release, "The steps that went wrong are tried once more now.", False),
-    "discard": ("Take out", releasing.discard, f"They leave their campaigns. {CANCELS}", True),
-}
-
-
-def many_page(model_admin, request: HttpRequest) -> HttpResponse:
-    """The same for several parked ones, chosen in the list."""
-    if not model_admin.has_view_permission(request) or not request.user.has_perm(PUBLISH):
-        raise PermissionDenied
-    label, act, line, danger = MANY.get(request.GET.get("deed", ""), MANY["release"])
-    ids = [int(one) for one in request.GET.get("ids", "").split(",") if one.isascii() and one.isdigit()][:MOST]
-    count = by_hand.parked(ids).count()
-    others = [] if count == len(ids) else ["Those of the chosen ones that are not stopped by a fault stay as they are."]
-
-    def decide() -> str:
-        done = act(by_hand.parked(ids), request.user, clock.now())
-        return f"{label}: {_people(done)}." if done else "None of them was stopped by a fault any more."
-
-    return ask(
-        request,
-        model_admin,
-        title=f"{label}: {_people(count)} stopped by a fault?",
-        lines=[line, *others],
-        button=label,
-        act=decide,
-        back=f"{reverse('admin:automation_enrollment_changelist')}?state__exact=parked",
-        danger=danger,
-    )
-
-
-def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"
