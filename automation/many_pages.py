@@ -45,7 +45,7 @@ def offered(request: HttpRequest) -> list[dict[str, Any]]:
     if request.GET.get("state__exact") != Enrollment.State.PARKED or not request.user.has_perm(PUBLISH):
         return []
     return [
-        {"label": f"{deed.label}: all", "url": address_of(key, request.GET), "danger": deed.danger}
+        {"label": deed.label_for_all, "url": address_of(key, request.GET), "danger": deed.danger}
         for key, deed in DEEDS.items()
     ]
 

@@ -21,6 +21,7 @@ class Deed:
     """What a person decides about many at once."""
 
     label: str
+    label_for_all: str
     line: str
     done: str
     act: Callable[..., int]
@@ -31,12 +32,14 @@ CANCELS = "A mail or a call that is queued for them is cancelled; what is being 
 DEEDS = {
     "release": Deed(
         "Try again",
+        "Let all of them try again",
         "The steps that went wrong are tried once more now. Whoever fails again is parked again.",
         "tried their step again",
         releasing.release,
     ),
     "discard": Deed(
         "Take out",
+        "Take all of them out",
         f"They leave their campaigns, which cannot be undone. {CANCELS}",
         "were taken out",
         releasing.discard,

@@ -149,6 +149,13 @@ class WayTaken:
         return marked.place if marked else None
 
     @property
+    def colour(self) -> str:
+        """Of the badge that says their state."""
+        return {"active": "info", "held": "info", "parked": "danger", "finished": "success"}.get(
+            self.enrollment.state, ""
+        )
+
+    @property
     def goes_on(self) -> str:
         return fact_words.clock_time(self.enrollment.due_at, self.zone) if self.enrollment.due_at else ""
 
@@ -199,7 +206,8 @@ class WayTaken:
     @property
     def not_visited(self) -> list[str]:
         """The steps of the picture to which they did not come, in words."""
-        return [one.card.words for one in self.cards if not one.numbers and not one.here and one.card.uid != ENTRY]
+        cards = [marked for step in self.document.steps if (marked := self._by_uid.get(step.uid))]
+        return [marked.card.words for marked in cards if not marked.numbers and not marked.here]
 
     @property
     def pale_lines(self) -> Iterable[MarkedLine]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from automation import holdouts, why_ahead, why_triggers
 from automation.documents import of_version
@@ -32,6 +33,14 @@ class Answer:
     ahead: list[Check] = field(default_factory=list)
     """What stands before the next mails; it keeps nobody out."""
     inside: bool = False
+
+    @property
+    def story(self) -> list[tuple[datetime, str, Any]]:
+        """What was written down, the newest first."""
+        told: list[tuple[datetime, str, Any]] = [(row.entered_at, "entered", row) for row in self.enrollments]
+        told += [(row.at, "refused", row) for row in self.refusals]
+        told += [(row.created_at, "mailed", row) for row in self.messages]
+        return sorted(told, key=lambda one: one[0], reverse=True)
 
     @property
     def would_enter(self) -> bool:
