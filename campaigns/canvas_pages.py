@@ -12,9 +12,10 @@ from django.urls import reverse
 
 from campaigns import canvas, canvas_limits, canvas_panels, flow_edits, lifecycle
 from campaigns.checking import problems
-from campaigns.document import Document, NotADocument, parse, to_json
+from campaigns.document import Document, NotADocument, StepDoc, Trigger, new_uid, parse, to_json
 from campaigns.flow_edits import CannotBeDone
 from campaigns.models import Campaign
+from campaigns.new_pages import BROADCAST
 from campaigns.pages import found, page
 from campaigns.sequence_pages import as_cards, last_editor, may_edit
 from campaigns.sequence_words import readable
@@ -57,7 +58,8 @@ def add_page(model_admin, request):
         raise PermissionDenied
     if request.method == "POST":
         return _answered(lambda: _create(request))
-    return _page(model_admin, request, None, Document())
+    broadcast = Document(triggers=[Trigger(kind=BROADCAST)], steps=[StepDoc(uid=new_uid(), kind="email")])
+    return _page(model_admin, request, None, broadcast if request.GET.get("begin") == BROADCAST else Document())
 
 
 def _page(model_admin, request, campaign: Campaign | None, document: Document):

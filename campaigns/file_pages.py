@@ -68,7 +68,7 @@ def _choose(model_admin, request, form: UploadForm, faults=()) -> HttpResponse:
         model_admin,
         request,
         "campaigns/upload.html",
-        "Upload a sequence",
+        "Upload a campaign",
         None,
         status=400 if faults or form.errors else 200,
         form=form,
@@ -99,7 +99,7 @@ def _compare(model_admin, request, content: bytes, obstacles=()) -> HttpResponse
 
 def _effect(change: Change) -> str:
     if change.campaign is None:
-        return "It makes a new sequence, as a draft. Nobody is mailed until it is activated."
+        return "It makes a new campaign, as a draft. Nobody is mailed until it is activated."
     if not change.changes_anything:
         return f"The file says what the draft of “{change.campaign}” says already; there is nothing to take."
     live = " What is live stays as it is until you publish the changes." if change.campaign.live_id else ""
@@ -108,7 +108,7 @@ def _effect(change: Change) -> str:
 
 def _obstacles(change: Change) -> list[str]:
     if change.campaign and change.campaign.state == Campaign.State.ARCHIVED:
-        return [f"The sequence “{change.campaign}” is archived; its draft is not edited any more."]
+        return [f"The campaign “{change.campaign}” is archived; its draft is not edited any more."]
     return []
 
 

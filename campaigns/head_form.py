@@ -22,7 +22,7 @@ class HeadForm(WindowFields):
     name = forms.CharField(
         max_length=120,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        error_messages={"required": "Give the sequence a name."},
+        error_messages={"required": "Give the campaign a name."},
         help_text="Only your team sees it.",
     )
     type = forms.ChoiceField(choices=Campaign.Type.choices, widget=UnfoldAdminSelectWidget(), initial="other")

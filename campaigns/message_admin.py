@@ -42,7 +42,7 @@ class MessageAdmin(BigTableAdmin, ReadOnlyAdmin):
     empty_icon = "outgoing_mail"
     sent = moment("sent_at", "sent", empty="")
     empty_title = "No messages yet"
-    empty_sentence = "Mails appear here as soon as an active sequence has somebody inside."
+    empty_sentence = "Mails appear here as soon as an active campaign has somebody inside."
 
     def get_search_results(self, request, queryset, search_term):
         """Only the beginning of an address is searched: that is what the index of a big table can do."""

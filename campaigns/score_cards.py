@@ -50,7 +50,7 @@ class ScoreFields(forms.Form):
         max_length=200,
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text="Shown beside the points on the contact's page. Empty: the name of this sequence.",
+        help_text="Shown beside the points on the contact's page. Empty: the name of this campaign.",
         error_messages={"max_length": "Reason: write 200 characters at most."},
     )
     score_fades = forms.ChoiceField(

@@ -1,9 +1,10 @@
-"""Sequences in the admin: the list, and the ways to their pages."""
+"""Campaigns in the admin: the list, and the ways to their pages."""
 
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.urls import path
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -13,16 +14,20 @@ from campaigns import (
     approving,
     canvas_pages,
     file_pages,
+    new_pages,
     numbers,
     preview_pages,
     ready_pages,
     sequence_pages,
+    thumbnails,
     verb_pages,
     version_pages,
 )
+from campaigns.document import Document
 from campaigns.models import Campaign
+from campaigns.sequence_words import readable
 from campaigns.verbs import PUBLISH
-from lib import clock
+from lib import clock, once
 from lib.admin import moment
 
 STATE_COLOURS = {"Draft": "", "Active": "success", "Draining": "info", "Paused": "warning", "Archived": ""}
@@ -38,28 +43,36 @@ class CampaignList(ChangeList):
         super().get_results(request)
         self.result_list = list(self.result_list)
         counted = numbers.since([campaign.pk for campaign in self.result_list], clock.now() - SPAN)
-        for campaign in self.result_list:
-            campaign.numbers = counted[campaign.pk]
+        with once.reading(()):
+            for campaign in self.result_list:
+                campaign.numbers = counted[campaign.pk]
+                campaign.flow = _flow(readable(campaign))
+
+
+def _flow(document: Document) -> str:
+    brief = thumbnails.steps_in_brief(document)
+    shown = {"picture": thumbnails.thumbnail(document), "shape": thumbnails.shape(document), "brief": brief}
+    return render_to_string("campaigns/thumbnail.html", shown)
 
 
 class CampaignAdmin(ModelAdmin):
-    list_display = ["titled", "kind", "state_badge", "inside", "sent", "opened", "clicked", "edited"]
+    list_display = ["titled", "flow", "kind", "state_badge", "inside", "sent", "opened", "clicked", "edited"]
     list_display_links = ["titled"]
     list_filter = ["state", "type"]
     list_per_page = 50
     search_fields = ["name", "objective"]
     search_help_text = "Name or objective"
     actions = None
-    counted_as = "sequence", "sequences"
+    counted_as = "campaign", "campaigns"
     show_full_result_count = False
     show_add_link = False
     list_before_template = "campaigns/sequence_list_intro.html"
     edited = moment("edited_at", "last edited")
-    empty_icon = "linear_scale"
-    empty_title = "No sequences here"
+    empty_icon = "account_tree"
+    empty_title = "No campaigns here"
     empty_sentence = (
-        "A sequence mails people step by step, from the moment they do something that you choose. "
-        "Begin with a ready-made one above, or with a blank one."
+        "A campaign mails people step by step, from the moment they do something that you choose, or once to many. "
+        "Begin with “New campaign” above: a ready-made one is there in a minute."
     )
 
     def get_changelist(self, request, **kwargs):
@@ -70,9 +83,13 @@ class CampaignAdmin(ModelAdmin):
         never_live = obj is not None and obj.state == Campaign.State.DRAFT and obj.live_id is None
         return never_live and super().has_delete_permission(request, obj)
 
-    @display(description="Sequence", header=True, ordering="name")
+    @display(description="Campaign", header=True, ordering="name")
     def titled(self, campaign):
         return campaign.name, campaign.objective
+
+    @display(description="Flow")
+    def flow(self, campaign):
+        return campaign.flow
 
     @display(description="Type", ordering="type")
     def kind(self, campaign):
@@ -100,7 +117,7 @@ class CampaignAdmin(ModelAdmin):
 
     def changelist_view(self, request, extra_context=None):
         asked = approving.all_waiting()[:20] if request.user.has_perm(PUBLISH) else ()
-        return super().changelist_view(request, {"title": "Sequences", "asked": asked, **(extra_context or {})})
+        return super().changelist_view(request, {"title": "Campaigns", "asked": asked, **(extra_context or {})})
 
     def add_view(self, request, form_url="", extra_context=None):
         return sequence_pages.add_page(self, request)
@@ -134,6 +151,7 @@ class CampaignAdmin(ModelAdmin):
             way("preview", preview_pages.preview_page, "preview"),
             way("preview/<int:template_id>/said", preview_pages.said, "said"),
             way("preview/<int:template_id>/test", preview_pages.test_page, "test"),
+            path("new/", canvas(new_pages.new_page), name="campaigns_campaign_new"),
             path("canvas/add/", canvas(canvas_pages.add_page), name="campaigns_campaign_canvas_add"),
             path("canvas/draw/", canvas(canvas_pages.draw), name="campaigns_campaign_canvas_draw"),
             path("canvas/panel/", canvas(canvas_pages.panel), name="campaigns_campaign_canvas_panel"),

@@ -79,7 +79,7 @@ def _save(model_admin, request, campaign):
         return _form_page(model_admin, request, campaign, form, cards)
     if campaign is None:
         campaign = lifecycle.create(document, request.user, clock.now())
-        audit.note(request.user, campaign, "Made the sequence.")
+        audit.note(request.user, campaign, "Made the campaign.")
     else:
         revision = form.cleaned_data["revision"] or 0
         try:
@@ -102,7 +102,7 @@ def _form_page(model_admin, request, campaign, form, cards, **context):
         model_admin,
         request,
         "campaigns/sequence_form.html",
-        campaign.name if campaign else "Add sequence",
+        campaign.name if campaign else "New sequence",
         campaign,
         campaign=campaign,
         form=form,
@@ -170,7 +170,7 @@ def _conflict_page(model_admin, request, campaign: Campaign, mine: Document):
         model_admin,
         request,
         "campaigns/sequence_conflict.html",
-        "Two people edited this sequence",
+        "Two people edited this campaign",
         campaign,
         status=409,
         campaign=campaign,

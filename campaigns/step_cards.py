@@ -1,4 +1,4 @@
-"""The steps of a sequence as cards: each a wait, then what is done, and for whom; in the order chosen."""
+"""The steps of a campaign as cards: each a wait, then what is done, and for whom; in the order chosen."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class StepForm(ScoreFields):
     )
     action = forms.ChoiceField(
         label="then",
-        choices=[("email", "Send the mail"), ("score", "Change the score"), ("leave", "Leave the sequence")],
+        choices=[("email", "Send the mail"), ("score", "Change the score"), ("leave", "Leave the campaign")],
         initial="email",
         widget=UnfoldAdminSelectWidget(),
     )
@@ -141,7 +141,7 @@ StepFormSet = formset_factory(
 
 
 def initial_rows(rows: list[Row]) -> list[dict[str, Any]]:
-    """What the cards show for the rows of a document; a new sequence begins with one card."""
+    """What the cards show for the rows of a document; a new campaign begins with one card."""
     return [
         {
             "uid": row.uid,

@@ -56,7 +56,7 @@ class EmailTemplateAdmin(ModelAdmin):
         return {"html": starter_html(), **super().get_changeform_initial_data(request)}
 
     def get_readonly_fields(self, request, obj=None):
-        """To whom a running sequence writes, the unsubscribed too or not, is a publisher's decision."""
+        """To whom a running campaign writes, the unsubscribed too or not, is a publisher's decision."""
         live = obj is not None and any(campaign.live_id for campaign in used_in(obj))
         return ["transactional"] if live and not request.user.has_perm("campaigns.publish_campaign") else []
 
@@ -79,7 +79,7 @@ class EmailTemplateAdmin(ModelAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def delete_view(self, request, object_id, extra_context=None):
-        """What a sequence uses, or was ever sent, stays."""
+        """What a campaign uses, or was ever sent, stays."""
         template = found(self, request, object_id)
         users, sent = used_in(template), Message.objects.filter(template=template).exists()
         if (users or sent) and self.has_delete_permission(request, template):

@@ -92,7 +92,8 @@ UNFOLD = {
                 "title": "Campaigns",
                 "separator": True,
                 "items": [
-                    page("Sequences", "linear_scale", "campaigns_campaign_changelist", "campaigns.view_campaign"),
+                    page("All campaigns", "account_tree", "campaigns_campaign_changelist", "campaigns.view_campaign"),
+                    page("New campaign", "add_circle", "campaigns_campaign_new", "campaigns.add_campaign"),
                     page(
                         "People inside",
                         "directions_walk",

@@ -176,7 +176,7 @@ _kinds = [
             Deed("release", "Release", messages.release,
                  "It is tried again now. What is too late by now is not sent.", "released"),
             Deed("discard", "Discard", messages.discard,
-                 "It is never sent; whoever is inside a sequence goes on without it.", "discarded", danger=True),
+                 "It is never sent; whoever is inside a campaign goes on without it.", "discarded", danger=True),
         ],
     ),
     Kind(
@@ -187,7 +187,7 @@ _kinds = [
             Deed("release", "Try again", enrollments.release, "The step that went wrong is tried again now.",
                  "let go on"),
             Deed("discard", "Take out", enrollments.discard,
-                 "They leave the sequence and get no more of its mails.", "taken out", danger=True),
+                 "They leave the campaign and get no more of its mails.", "taken out", danger=True),
         ],
     ),
     Kind(
@@ -213,7 +213,7 @@ _kinds = [
         [
             Deed("release", "Release", changes.release, "What should follow is tried again now.", "released"),
             Deed("discard", "Discard", changes.discard,
-                 "What is known of the contacts stays, but nothing follows from it: nobody enters a sequence by it.",
+                 "What is known of the contacts stays, but nothing follows from it: nobody enters a campaign by it.",
                  "discarded", danger=True),
         ],
     ),

@@ -100,7 +100,7 @@ def checklist(site: SiteSettings, may: Callable[[str], bool]) -> list[Step]:
             "campaigns_emailtemplate_changelist", "campaigns.view_emailtemplate", _template_was_written(),
         ),
         step(
-            "Activate a sequence", "The welcome sequence is there, and off.",
+            "Activate a campaign", "The welcome campaign is there, and off.",
             "campaigns_campaign_changelist", "campaigns.view_campaign", Campaign.objects.exclude(live=None).exists(),
         ),
     ]  # fmt: skip

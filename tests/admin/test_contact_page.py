@@ -123,7 +123,7 @@ def test_a_wait_counts_with_what_it_waits_for(boss, ada, happen):
 
 def test_an_empty_contact_says_what_will_come(boss):
     text = text_of(boss, ContactFactory(email=""))
-    assert "In no sequence so far" in text and "No mail was sent to this contact" in text
+    assert "In no campaign so far" in text and "No mail was sent to this contact" in text
 
 
 def test_older_pages_show_every_entry_once_even_where_many_share_a_time(ada, boss, happen, monkeypatch):

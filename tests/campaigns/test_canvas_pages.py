@@ -163,7 +163,7 @@ def test_the_panel_of_the_whole_keeps_what_it_does_not_show():
     assert (done["name"], done["holdout"], done["priority"], done["overdue"]) == ("Renamed", 10, "high", "shift")
     assert done["triggers"] == parse_json(document)["triggers"] and len(done["exits"]) == 1
     assert (
-        "Give the sequence a name."
+        "Give the campaign a name."
         in panel(client, document, "entry", "", "apply", **fields | {"set-name": ""})["html"]
     )
 

@@ -61,9 +61,9 @@ def test_a_download_that_was_edited_becomes_the_draft_after_a_look(campaign):
 
 def test_a_file_of_another_site_makes_a_new_sequence(db):
     client = browser("Marketer")
-    assert "Upload" in client.get(reverse("admin:campaigns_campaign_changelist")).content.decode()
+    assert "From a file" in client.get(reverse("admin:campaigns_campaign_new")).content.decode()
     shown = chosen(client, "uid: bye\n" + GOOD)
-    assert "It makes a new sequence, as a draft." in shown.content.decode()
+    assert "It makes a new campaign, as a draft." in shown.content.decode()
     agreed(client, shown)
     there = Campaign.objects.get(uid="bye")
     assert (there.name, there.state) == ("Welcome", "draft")

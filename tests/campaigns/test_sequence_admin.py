@@ -80,7 +80,7 @@ def test_conditions_reach_the_document_with_the_type_of_the_property():
 
 
 WRONG = [
-    ({"name": ""}, {}, "Give the sequence a name."),
+    ({"name": ""}, {}, "Give the campaign a name."),
     ({"trigger_event": ""}, {}, "Choose the event that lets people in."),
     ({"holdout": "60"}, {}, "Holdout: write a whole number from 0 to 50."),
     ({"holdout": "a few"}, {}, "Holdout: write a whole number from 0 to 50."),

@@ -90,6 +90,7 @@ OTHERS = {
     **{f"campaigns_campaign_ready{page}": (WRITERS, WRITERS) for page in ("", "_one", "_mail")},
     **dict.fromkeys(["campaigns_campaign_canvas", "campaigns_campaign_canvas_numbers"], (READERS, NONE)),
     **dict.fromkeys(["campaigns_campaign_canvas_draw", "campaigns_campaign_canvas_panel"], (NONE, WRITERS)),
+    "campaigns_campaign_new": (WRITERS, WRITERS),  # only shows
     "campaigns_campaign_canvas_add": (WRITERS, NONE),  # what is posted must be a definition, here and below
     "campaigns_campaign_canvas_save": (NONE, NONE),
     "campaigns_campaign_discard": (WRITERS, WRITERS),

@@ -66,7 +66,8 @@ def test_a_marketer_builds_a_sequence_and_a_publisher_activates_it(live_server, 
     page = marketer.page
 
     page.goto("/campaigns/campaign/")
-    marketer.click("Add sequence", "link")
+    page.get_by_role("link", name="New campaign").last.click()
+    page.get_by_role("link", name="Sequence").click()
     page.get_by_label("Name").fill("First steps")
     page.get_by_label("When somebody").select_option("users.signed_up")
     card = page.locator("[data-step]")
@@ -102,7 +103,7 @@ def test_a_marketer_builds_a_sequence_and_a_publisher_activates_it(live_server, 
     assert [step["kind"] for step in steps] == ["email", "wait", "email"]
     assert steps[1]["config"] == {"amount": 3.0, "unit": "days"} and steps[2]["only_if"]
 
-    marketer.click("Back to the sequence", "link")
+    marketer.click("Back to the campaign", "link")
     marketer.picture("form")
     marketer.click("Activate", "link")
     assert "Paula Green" in page.inner_text("main, #content") and marketer.faults[:1] == FORBIDDEN
