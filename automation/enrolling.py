@@ -1,7 +1,7 @@
 """Rows of enrollment: inserting, refreshing, leaving. Sets, not loops."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from automation.webhooks import queueing
 from campaigns.document import Document
 from campaigns.models import Campaign, Message
 from events.models import Event
+from lib.registry import Registry
 from segments.sql import Json
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 KEEP_ANSWERS = """{new} || CASE WHEN {old} -> 'webhook' IS NULL THEN '{}'::jsonb
     ELSE jsonb_build_object('webhook', {old} -> 'webhook') END"""
 SPREAD_PARTS = 997
+# What apps above have queued for people: `cancel(enrollment_ids, explanation, now)`, the enrollments locked.
+CANCELS: Registry[Callable[[list[int], str, datetime], object]] = Registry("canceller of what is queued")
 
 INSERT = """
 INSERT INTO automation_enrollment
@@ -150,6 +153,8 @@ def cancel(enrollment_ids: list[int], explanation: str, now: datetime) -> None:
     """What is queued for them, mails and calls, is cancelled; what is being handed over is not."""
     _cancel_messages(enrollment_ids, explanation, now)
     queueing.cancel(enrollment_ids, explanation, now)
+    for cancel_theirs in CANCELS:
+        cancel_theirs(enrollment_ids, explanation, now)
 
 
 def _cancel_messages(enrollment_ids: list[int], explanation: str, now: datetime) -> None:

@@ -101,6 +101,7 @@ UNFOLD = {
                         "automation.view_enrollment",
                     ),
                     page("Webhook calls", "webhook", "automation_call_changelist", "automation.view_call"),
+                    page("Pushes to CRMs", "contact_mail", "integrations_push_changelist", "integrations.view_push"),
                 ],
             },
             {
@@ -137,6 +138,7 @@ UNFOLD = {
                     page("Sources", "input", "ops_source_changelist", "ops.view_source"),
                     page("API keys", "key", "ops_apikey_changelist", "ops.view_apikey"),
                     page("Webhook receivers", "dns", "automation_receiver_changelist", "automation.view_receiver"),
+                    page("Connections", "hub", "integrations_connection_changelist", "integrations.view_connection"),
                     page("Team", "badge", "ops_user_changelist", "ops.view_user"),
                     page("Roles", "shield_person", "auth_group_changelist", "auth.view_group"),
                     page("Operations", "monitoring", "operations", "ops.view_heartbeat"),

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "scoring",
     "campaigns",
     "automation",
+    "integrations",
     "reports",
 ]
 
@@ -144,6 +145,7 @@ WORK_FEEDS = {
     "enrollments": ["mail", "gates"],
     "gates": ["enrollments"],
     "webhooks": ["enrollments"],
+    "pushes": ["enrollments"],
     "mail": ["settled"],
     "settled": ["enrollments", "changes"],
     "leases": ["mail", "settled"],

@@ -11,6 +11,7 @@ _audience = [
 ]
 _history = ["campaigns.message", "campaigns.messagebody", "automation.enrollment", "automation.visit"]
 _history += ["automation.call", "automation.attempt", "automation.receiver"]
+_history += ["integrations.connection", "integrations.push", "integrations.record"]
 _events = ["events.event", "events.eventtyperow"]
 _drafts = ["campaigns.campaign", "campaigns.emailtemplate"]
 _segments = ["segments.segment", "segments.computedattribute"]
@@ -41,7 +42,8 @@ _engineer = (
     | _allow(VIEW, ["django_q.schedule", "django_q.ormq", "django_q.failure", "admin.logentry"])
     | {"events.delete_rejectedevent"}
     | _allow(("view", "change"), ["automation.receiver"])
-    | _allow(VIEW, ["automation.call", "automation.attempt"])
+    | _allow(VIEW, ["automation.call", "automation.attempt", "integrations.push"])
+    | _allow(WORK, ["integrations.connection"])
 )
 
 # A role's permissions by name; "view_*" means view everything of our own apps but the keys to the house.

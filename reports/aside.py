@@ -17,6 +17,8 @@ from campaigns.models import Message
 from contacts import releasing as merges
 from contacts.models import Change, Merge
 from events import releasing as changes
+from integrations import deciding as pushes
+from integrations.models import Push
 from lib import clock
 
 SHOWN = 5
@@ -124,6 +126,11 @@ def _call(call: Call) -> Line:
     return Line(str(call.pk), title, call.reason, call.created_at, call.webhook_id, page, "automation.view_call")
 
 
+def _push(push: Push) -> Line:
+    title, page = f"Contact {push.contact_id} to {push.connection}", "admin:integrations_push_change"
+    return Line(str(push.pk), title, push.reason, push.created_at, "", page, "integrations.view_push")
+
+
 def _change(change: Change) -> Line:
     what = {"event": "An event", "merged": "A merge", "company": "A company", "consent": "A word on consent"}
     title = f"{what.get(change.kind, change.kind.capitalize())} of contact {change.contact_id}"
@@ -204,6 +211,16 @@ _kinds = [
             Deed("release", "Release", calls.release, "It is made again now, under the same id.", "released"),
             Deed("discard", "Discard", calls.discard,
                  "It is never made; whoever waits for it goes on by “failed”.", "discarded", danger=True),
+        ],
+    ),
+    Kind(
+        "pushes", "Parked pushes to CRMs", "parked push", "parked pushes",
+        "A worker ended three times while it wrote them to the CRM, so it is not tried again by itself.",
+        _rows(Push, pushes.PARKED, "connection"), _push,
+        [
+            Deed("release", "Release", pushes.release, "They are written again now, as the same record.", "released"),
+            Deed("discard", "Discard", pushes.discard,
+                 "They are not written; whoever waits for it goes on by “failed”.", "discarded", danger=True),
         ],
     ),
     Kind(

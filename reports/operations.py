@@ -19,6 +19,7 @@ from automation.models import Call, Enrollment, Visit
 from campaigns.models import Campaign, Message
 from contacts.models import Change, Merge
 from events.models import Event, RejectedEvent
+from integrations import claiming as pushes
 from lib import clock
 from lib.durations import in_words
 from ops.models import Heartbeat, Job, SiteSettings
@@ -182,6 +183,7 @@ _READERS: dict[str, Callable[[datetime], Counted]] = {
     "settled": lambda now: _first(Message.objects.filter(announced=False, settled_at__lte=now), "settled_at"),
     "leases": _leases,
     "webhooks": _webhooks,
+    "pushes": lambda now: _first(pushes.waiting(now)),
     "merges": lambda now: _first(Merge.objects.due(now)),
     "jobs": lambda now: _first(Job.objects.due(now)),
     "segments": lambda now: _first(Segment.objects.due(now)),

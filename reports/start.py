@@ -14,6 +14,7 @@ from campaigns import numbers as campaign_numbers
 from campaigns.models import Campaign, EmailTemplate, Message
 from events.models import Event
 from events.sentences import labels, properties_in_words, sentence
+from integrations.models import Connection
 from lib import clock, words
 from ops.models import ApiKey, SiteSettings
 from reports import time_travel, week
@@ -34,6 +35,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | {
         "now": now,
         "site_settings": site,
+        "paused_connections": _paused_connections() if may("integrations.view_connection") else [],
         "week": [_tile(number) for number in week.numbers(now)] if may("contacts.view_contact") else [],
         "chart_options": json.dumps(CHART),
         "running": running(now) if may("campaigns.view_campaign") else None,
@@ -41,6 +43,11 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "events": latest_events() if may("events.view_event") else None,
         "travel": _travel(request, now),
     }
+
+
+def _paused_connections() -> list[Connection]:
+    """Accounts at CRMs that nobody is written to until a person looks."""
+    return list(Connection.objects.filter(state=Connection.State.PAUSED)[:SHOWN])
 
 
 def _tile(number: week.Number) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from config import environment
 from contacts.models import Change, Contact, Identity
 from events import types
 from events.models import Event
+from integrations.connectors import CONNECTORS
+from integrations.models import Push
 from ops.models import ApiKey, Job, Source
 from segments.operators import OPERATORS
 from tests.factories import NOW
@@ -54,6 +56,10 @@ def test_every_event_type_is_listed():
 def test_every_step_kind_is_listed_with_its_label():
     listed = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", read("docs/adding-a-step-kind.md"), re.MULTILINE))
     assert listed == {kind.key: kind.label for kind in STEP_KINDS}
+
+
+def test_every_connector_is_described():
+    assert all(connector.label in read("docs/connecting-a-crm.md") for connector in CONNECTORS)
 
 
 def test_every_operator_of_conditions_is_listed():
@@ -122,12 +128,12 @@ def states_listed(section: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", table, re.MULTILINE))
 
 
-@pytest.mark.parametrize("model", [Campaign, Enrollment, Message, Call, Job], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [Campaign, Enrollment, Message, Call, Push, Job], ids=lambda model: model.__name__)
 def test_the_states_are_those_of_the_model(model):
     assert list(states_listed(STATES[model.__name__])) == model.State.values
 
 
-@pytest.mark.parametrize("name", ["Campaign", "Enrollment", "Message", "Call", "Job", "Change"])
+@pytest.mark.parametrize("name", ["Campaign", "Enrollment", "Message", "Call", "Push", "Job", "Change"])
 def test_the_diagram_the_table_of_moves_and_the_states_agree(name):
     section = STATES[name]
     drawn = set(re.findall(r"^\s+(\S+) --> (\w+)", section, re.MULTILINE))
@@ -137,7 +143,7 @@ def test_the_diagram_the_table_of_moves_and_the_states_agree(name):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", [Enrollment, Message, Call, Job], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [Enrollment, Message, Call, Push, Job], ids=lambda model: model.__name__)
 def test_what_is_said_of_due_at_is_what_the_database_enforces(model):
     [check] = [
         constraint.condition

@@ -5,7 +5,9 @@ receiver has only so many calls made at once, and one that does not answer a sin
 others.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -91,8 +93,8 @@ def _claim(statement: str, values: dict) -> list[Call]:
     return list(rows.prefetch_related("campaign").order_by("due_at", "pk")) if ids else []
 
 
-def withdrawn(calls: list[Call]) -> set[UUID]:
-    """Those whose contact stands elsewhere by now, by whatever way; what a person asked for is made all the same."""
+def withdrawn(calls: Sequence[Any]) -> set[UUID]:
+    """Of calls, or the like: whose contact stands elsewhere by now. What a person asked for is made all the same."""
     theirs = Visit.objects.filter(enrollment__in={call.enrollment_id for call in calls}, left_at=None)
     here = set(theirs.values_list("enrollment_id", "step_uid", "occurrence"))
     place = {call.pk: (call.enrollment_id, call.step_uid, call.occurrence) for call in calls}

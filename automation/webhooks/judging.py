@@ -1,24 +1,17 @@
 """What an attempt means for its call: done, failed, or tried again, and when."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from automation.call_models import Call
 from automation.webhooks.config import Hook, success_codes
-from lib.chances import share_of
+from lib.again import AGAIN, MOST_TRIES, retry_after, roughly, wait_before
 from lib.clean_json import MAX_DEPTH, Unclean, parse
-from lib.durations import in_words
 from lib.http_call import Answer, Failed
 
 State = Call.State
-# 8 attempts within a day; each wait is up to a fifth shorter or longer, so that a recovered server is not overrun.
-WAITS = [timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 120, 360, 900)]
-MOST_TRIES = len(WAITS) + 1
-LONGEST_RETRY_AFTER = timedelta(hours=6)
-AGAIN = {408, 409, 425, 429}
 EXCERPT = 1000
 
 
@@ -52,7 +45,7 @@ def answered(call: Call, hook: Hook, answer: Answer, at: datetime, seconds: floa
         found.state = State.FAILED
         found.sentence = f"{said}, which points elsewhere; webhooks do not follow. Write the final address in the step."
     elif answer.status in AGAIN or answer.status >= 500:
-        _again(found, said, retry_after(answer, at))
+        _again(found, said, retry_after(answer.headers, at))
     else:
         found.state = State.FAILED
     return found
@@ -84,36 +77,12 @@ def in_full(status: int) -> str:
 
 
 def _again(found: Result, said: str, asked_for: timedelta | None) -> None:
-    tries = found.call.tries + 1
-    if tries >= MOST_TRIES:
+    wait = wait_before(found.call.pk, found.call.tries + 1, asked_for)
+    if wait is None:
         found.state, found.sentence = State.FAILED, f"{said}, after {MOST_TRIES} attempts."
         return
-    wait = max(delay(found.call, tries), min(asked_for or timedelta(), LONGEST_RETRY_AFTER))
     found.state, found.due_at = State.QUEUED, found.at + wait
-    found.sentence = f"{said}; tried again in {in_words(_rounded(wait))}."
-
-
-def _rounded(wait: timedelta) -> timedelta:
-    unit = timedelta(minutes=1) if wait >= timedelta(minutes=2) else timedelta(seconds=1)
-    return max(round(wait / unit), 1) * unit
-
-
-def delay(call: Call, tries: int) -> timedelta:
-    """How long to wait after so many tries: a fifth more or less, by a hash of the call."""
-    return WAITS[tries - 1] * (0.8 + 0.4 * share_of(call.pk, tries))
-
-
-def retry_after(answer: Answer, at: datetime) -> timedelta | None:
-    """How long the receiver asks us to wait: seconds, or a date."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), 10**6))
-    try:
-        then = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    then = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return max(then - at, timedelta())
+    found.sentence = f"{said}; tried again in {roughly(wait)}."
 
 
 def _json_of(answer: Answer) -> tuple[dict[str, Any] | None, str]:

@@ -5,6 +5,7 @@ Every write to a call is guarded by the fence of its claim. Enrollments are lock
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 from django.db import connection, transaction
@@ -54,6 +55,14 @@ WHERE r.id = n.id
 """
 
 
+class OfVisit(Protocol):
+    """What was queued for one visit: a call, or something of an app above."""
+
+    enrollment_id: int
+    step_uid: str
+    occurrence: int
+
+
 def begin(written: Sequence[Written]) -> list[Written]:
     """Just before they are made: those that are still ours."""
     rows = [{"id": one.call.pk, "fence": one.call.fence, "url": one.call.url, "body": one.call.body} for one in written]
@@ -78,8 +87,8 @@ def settle(results: Sequence[Result], now: datetime) -> None:
     _note_failing(results)
 
 
-def wake(calls: Sequence[Call], now: datetime) -> None:
-    """Whoever waits for these goes on without an answer: a person has given them up."""
+def wake(calls: Sequence[OfVisit], now: datetime) -> None:
+    """Whoever waits for these goes on without an answer to keep, such as where a person has given a call up."""
     _execute(WAKE, [_place(call, now) for call in calls])
 
 
@@ -109,7 +118,7 @@ def _attempt(result: Result) -> Attempt:
     )
 
 
-def _place(call: Call, now: datetime) -> dict:
+def _place(call: OfVisit, now: datetime) -> dict:
     return {"enrollment": call.enrollment_id, "step": call.step_uid, "occurrence": call.occurrence, "at": now}
 
 

@@ -19,6 +19,7 @@ from contacts.models import Company, Tag
 from events.items import Item
 from events.models import Event, EventTypeRow, RejectedEvent
 from events.recording import record
+from integrations.models import Connection, Push
 from lib import clock
 from ops import audit
 from ops.models import ApiKey, Heartbeat, Job, SiteSettings, Source, User
@@ -95,6 +96,11 @@ def rows(source, tell):
         enrollment=enrollment, campaign=campaign, step_uid="hook", config={"method": "POST"}, answer_name="trial",
         receiver=receivers.receiver("https://api.example.com", now), due_at=now,
     )  # fmt: skip
+    crm = Connection.objects.create(name="HubSpot", kind="hubspot", secret="unreadable")
+    push = Push.objects.create(
+        key="visit:1:crm:1", connection=crm, contact=contact, enrollment=enrollment, campaign=campaign, step_uid="crm",
+        due_at=now,
+    )  # fmt: skip
     lead = _score_model(now)
     audit.note(campaign.live.published_by, campaign, "Looked.")
     task = {"func": "ops.tasks.sweep", "started": now, "stopped": now}
@@ -129,6 +135,8 @@ def rows(source, tell):
         "automation_fuse": Fuse.objects.create(campaign=campaign, step_uid="first", cause="many", blown_at=now),
         "automation_call": call,
         "automation_receiver": call.receiver,
+        "integrations_connection": crm,
+        "integrations_push": push,
         "ops_sitesettings": SiteSettings.get(),
         "ops_source": source,
         "ops_apikey": ApiKey.objects.create_key("server", source)[0],

@@ -37,6 +37,8 @@ PAGES = {
     "automation_visit": (READERS, NONE, READERS, NONE),
     "automation_call": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
     "automation_receiver": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
+    "integrations_connection": (READERS | ENGINEER, ENGINEER, READERS | ENGINEER, NONE),  # its page only shows
+    "integrations_push": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
     "ops_sitesettings": (ENGINEER, NONE, NONE, NONE),
     "ops_source": (ENGINEER, ENGINEER, ENGINEER, NONE),
     "ops_apikey": (ENGINEER, ENGINEER, ENGINEER, NONE),
@@ -103,6 +105,10 @@ OTHERS = {
     **dict.fromkeys(["campaigns_caughtmail_said", "campaigns_caughtmail_raw"], (READERS, READERS)),
     "campaigns_caughtmail_delete_all": (WRITERS, WRITERS),
     "automation_call_again": (PUBLISHER, PUBLISHER),
+    **{f"integrations_connection_{page}": (ENGINEER, ENGINEER) for page in ("edit", "pause", "retry")},
+    # What needs an answer of the CRM, or a paused connection, says so and leads back.
+    **dict.fromkeys(["integrations_connection_test", "integrations_connection_resume"], (ENGINEER, ENGINEER)),
+    "integrations_push_again": (PUBLISHER | ENGINEER, PUBLISHER | ENGINEER),
     "automation_receiver_renew": (PUBLISHER | ENGINEER, PUBLISHER | ENGINEER),
     **{f"automation_enrollment_{deed}": (PUBLISHER, PUBLISHER) for deed in ("release", "wake", "let_out")},
     **dict.fromkeys(["automation_fuse_release", "automation_fuse_take_out"], (PUBLISHER, PUBLISHER)),
