@@ -12,6 +12,7 @@ from automation import enrolling, holdouts
 from automation.enrolling import Entry, Start
 from automation.models import Enrollment, Refusal
 from campaigns.document import Document
+from campaigns.lifecycle import state_in_words
 from campaigns.models import Campaign
 from events import types as event_types
 from events.recording import MAX_HOPS
@@ -98,7 +99,7 @@ def _refused_at_once(
     if match.campaign.state == Campaign.State.PAUSED:
         return "paused", "The campaign was paused when this happened."
     if match.campaign.state != Campaign.State.ACTIVE:
-        return "not_active", f"The campaign was {match.campaign.get_state_display().lower()}, so nobody entered it."
+        return "not_active", f"The campaign was {state_in_words(match.campaign)}, so nobody entered it."
     if match.start.hops > MAX_HOPS:
         return "circle", f"More than {MAX_HOPS} campaigns in a row led here; they may be starting each other."
     if limit is not None and age > limit:

@@ -86,6 +86,7 @@ class AutomationConfig(AppConfig):
         work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, returning.advance))
         work.register(work.Queue("webhooks", "Webhooks", claiming.is_due, calling.call_due))
         work.SWEEPS.register("webhook texts", forgetting.forget_old)
+        work.SWEEPS.register("webhook secrets", forgetting.forget_secrets)
         work.register(work.Queue("entries", "Entries asked for", requesting.is_due, requesting.work))
         work.register(work.Queue("gates", "Gates of campaigns", gates.is_due, gates.admit))
         timing.register()

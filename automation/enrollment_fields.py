@@ -19,7 +19,7 @@ from segments.leaves import Scope, Subject, quoted
 from segments.sql import Sql
 from segments.values import TYPES
 
-OFFERED = 50  # campaigns whose steps are offered, those edited last
+OFFERED = 200  # campaigns whose steps are offered, those edited last
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,8 @@ def entries(subject: Subject) -> Iterator[Entry]:
         return
     lately = Campaign.objects.exclude(state=Campaign.State.ARCHIVED).order_by("-edited_at")[:OFFERED]
     for title, uid, name, ways in _steps(lately):
-        yield Entry("field", f"step.{uid}", f"Outcome of “{name}” in {title}", STEPS, "text", values=tuple(ways))
+        label, group = f"Outcome of “{name}” in {title}", f"{STEPS}: {title}"
+        yield Entry("field", f"step.{uid}", label, group, "text", values=tuple(ways))
 
 
 def register() -> None:

@@ -50,7 +50,7 @@ class _Asked:
         event = Event.objects.filter(contact=self.contact, type=event_type).order_by("-received_at").first()
         if event is None:
             return False, f"{words}: that has not happened.", None
-        last = f"{words}: that happened last {moment(event.occurred_at, self.now)}"
+        last = f"{words}: that last happened {moment(event.occurred_at, self.now)}"
         asked, its = tree_of(trigger), None
         if not conditions.is_empty(asked):
             one = Event.objects.filter(pk=event.pk, received_at=event.received_at)

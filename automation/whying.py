@@ -10,6 +10,7 @@ from automation.documents import of_version
 from automation.models import Enrollment, Refusal
 from automation.why_checks import Check, node, of_contact
 from campaigns.document import Document
+from campaigns.lifecycle import state_in_words
 from campaigns.models import Campaign, Message
 from campaigns.watches import in_words
 from contacts.models import Contact
@@ -68,7 +69,7 @@ def about(campaign: Campaign, contact: Contact, now: datetime) -> Answer:
 
 def _at_the_door(campaign: Campaign, contact: Contact, before: list[Enrollment], now: datetime) -> Iterator[Check]:
     running = campaign.state == Campaign.State.ACTIVE
-    yield Check("State", running, f"The campaign is {campaign.get_state_display().lower()}.")
+    yield Check("State", running, f"The campaign is {state_in_words(campaign)}.")
     if campaign.live_id is None:
         return
     document = of_version(campaign.live_id)

@@ -73,6 +73,11 @@ def has_unpublished_changes(campaign: Campaign) -> bool:
     return campaign.live is not None and parse(campaign.draft) != parse(campaign.live.document)
 
 
+def state_in_words(campaign: Campaign) -> str:
+    """ "a draft", "active": as it stands behind “is”."""
+    return "a draft" if campaign.state == State.DRAFT else campaign.get_state_display().lower()
+
+
 def activate(campaign: Campaign, user, now: datetime, also: int | None = None, expected: int | None = None) -> Campaign:
     """Publish the draft and take people in from now on; raises Refused.
 
@@ -155,7 +160,7 @@ def _turn(campaign: Campaign, state: str, allowed: list[str], user, note: str, *
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
         if campaign.state not in allowed:
-            raise Refused([f"The campaign is {campaign.get_state_display().lower()}, so this cannot be done."])
+            raise Refused([f"The campaign is {state_in_words(campaign)}, so this cannot be done."])
         campaign.state = state
         for name, value in fields.items():
             setattr(campaign, name, value)

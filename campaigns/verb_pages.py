@@ -119,7 +119,7 @@ def _doubtful(campaign: Campaign) -> list[tuple[str, str]]:
 def _obstacles(campaign: Campaign, verb: Verb) -> list[str]:
     """What must be done first, known before the button is pressed."""
     if campaign.state not in verb.states:
-        return [f"The campaign is {campaign.get_state_display().lower()}, so this cannot be done now."]
+        return [f"The campaign is {lifecycle.state_in_words(campaign)}, so this cannot be done now."]
     if verb.act not in GOES_LIVE:
         return []
     try:

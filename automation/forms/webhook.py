@@ -52,6 +52,13 @@ class WebhookForm(ConfigForm):
     timeout = forms.IntegerField(
         label="Seconds to wait for the answer", min_value=1, max_value=settings_of.MAX_SECONDS, initial=10
     )
+    patience = forms.IntegerField(
+        label="Minutes to try at most",
+        required=False,
+        min_value=1,
+        max_value=settings_of.MAX_PATIENCE,
+        help_text="Then they leave by “It failed”. Empty: it is tried again for about a day.",
+    )
     success = forms.CharField(
         label="Answers that count as success", initial="200-299", max_length=200, help_text="Such as 200-299, 409."
     )
@@ -70,7 +77,7 @@ class WebhookForm(ConfigForm):
         # A value that has no business there, as an imported file may hold it, is not shown either.
         sealed += [f"{one.name}: " for one in hook.headers if not one.secret and _secret(one)]
         shown = {"method": hook.method, "url": hook.url, "body": hook.body, "timeout": hook.timeout}
-        shown |= {"success": hook.success, "answer": hook.answer}
+        shown |= {"success": hook.success, "answer": hook.answer, "patience": hook.patience or None}
         return {**shown, "headers": "\n".join(plain), "secrets": "\n".join(sealed)}
 
     def clean_headers(self) -> list[Header]:
@@ -118,6 +125,7 @@ class WebhookForm(ConfigForm):
 
     def _hook(self, headers: list[Header]) -> Hook:
         values = {name: self.cleaned_data[name] for name in ("method", "timeout", "success", "answer")}
+        values["patience"] = self.cleaned_data["patience"] or 0
         body = self.cleaned_data["body"].replace("\r\n", "\n")
         return Hook(url=self.cleaned_data["url"].strip(), body=body, headers=headers, **values)
 
@@ -129,7 +137,8 @@ class WebhookForm(ConfigForm):
         found: dict[str, Any] = {"method": hook.method, "url": url, "timeout": hook.timeout, "success": hook.success}
         if headers := [self._kept(one, url) for one in self._all()]:
             found["headers"] = headers
-        return {**found, **{name: getattr(hook, name) for name in ("body", "answer") if getattr(hook, name)}}
+        more = {name: getattr(hook, name) for name in ("body", "answer", "patience")}
+        return {**found, **{name: value for name, value in more.items() if value}}
 
     def _kept(self, header: Header, url: str) -> dict[str, str]:
         if header.secret:
@@ -157,6 +166,7 @@ def _sealed(header: Header) -> Header:
 
 
 FIELDS = {"address": "url", "port": "url", "https": "url", "body": "body", "header": "headers", "wait for": "timeout"}
+FIELDS |= {"minutes": "patience"}
 FIELDS |= {"success": "success", "Name the answer": "answer", "#": "url"}
 
 

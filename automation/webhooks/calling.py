@@ -127,7 +127,7 @@ def _timed(written: Written) -> tuple[Answer | Failed, float]:
 
 def _result(written: Written, hook: Hook, at: datetime, answer: Answer | Failed, seconds: float) -> Result:
     if isinstance(answer, Failed):
-        return judging.unanswered(written.call, answer, at, seconds)
+        return judging.unanswered(written.call, hook, answer, at, seconds)
     return judging.answered(written.call, hook, answer, at, seconds)
 
 

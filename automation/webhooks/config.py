@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 import idna
 import msgspec
 from django.conf import settings
 
+from lib import outside
+
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+MAX_PATIENCE = 24 * 60
 MAX_SECONDS, MAX_URL, MAX_HEADERS, MAX_HEADER, MAX_BODY = 30, 2000, 20, 4000, 64_000
 # Scheme, host and port stand there as they are: only what comes after may hold values of the contact.
 URL = re.compile(r"(https?)://([^/?#\s{}@\\]+?)(?::(\d{1,5}))?(?=[/?]|\Z)(.*)", re.IGNORECASE | re.DOTALL)
@@ -41,6 +45,7 @@ class Hook(msgspec.Struct, kw_only=True):
     headers: list[Header] = []
     body: str = ""
     timeout: int = 10
+    patience: int = 0  # minutes; 0: as long as attempts are made, about a day
     success: str = "200-299"
     answer: str = ""
 
@@ -109,6 +114,8 @@ def problems(hook: Hook) -> Iterator[str]:
     yield from _about_url(hook.url)
     if not 1 <= hook.timeout <= MAX_SECONDS:
         yield f"Say how long to wait for the answer: 1 to {MAX_SECONDS} seconds."
+    if not 0 <= hook.patience <= MAX_PATIENCE:
+        yield f"Write how many minutes it is tried at most: 1 to {MAX_PATIENCE:,}, or nothing for about a day."
     if success_codes(hook.success[:200]) is None:
         yield "Write the answers that count as success as numbers from 200 to 599, such as 200-299, 409."
     if hook.answer and not ANSWER_NAME.fullmatch(hook.answer):
@@ -134,6 +141,18 @@ def _about_url(url: str) -> Iterator[str]:
         yield "The port in the address must lie between 1 and 65535."
     elif origin(url).startswith("http:") and not settings.WEBHOOK_HTTP:
         yield "The address must begin with https://, so that nobody reads along."
+    elif _is_inside(ascii_host((URL.fullmatch(url.strip()) or [""] * 3)[2])):
+        yield "The address leads into a network that webhooks may not reach; write one that the whole internet can."
+
+
+def _is_inside(host: str) -> bool:
+    """Whether it says by itself that it is none of the public internet; of a name only the call can tell."""
+    if host.removesuffix(".") == "localhost" or host.removesuffix(".").endswith(".localhost"):
+        return not outside.may_reach(IPv4Address("127.0.0.1"), settings.WEBHOOK_NETWORKS)
+    try:
+        return not outside.may_reach(ip_address(host.strip("[]")), settings.WEBHOOK_NETWORKS)
+    except ValueError:
+        return False
 
 
 def _about_headers(headers: list[Header]) -> Iterator[str]:

@@ -45,18 +45,18 @@ def answered(call: Call, hook: Hook, answer: Answer, at: datetime, seconds: floa
         found.state = State.FAILED
         found.sentence = f"{said}, which points elsewhere; webhooks do not follow. Write the final address in the step."
     elif answer.status in AGAIN or answer.status >= 500:
-        _again(found, said, retry_after(answer.headers, at))
+        _again(found, said, retry_after(answer.headers, at), hook)
     else:
         found.state = State.FAILED
     return found
 
 
-def unanswered(call: Call, fault: Failed, at: datetime, seconds: float) -> Result:
+def unanswered(call: Call, hook: Hook, fault: Failed, at: datetime, seconds: float) -> Result:
     """Nothing was answered."""
     found = Result(call, State.FAILED, str(fault), at, round(seconds * 1000))
     if not fault.permanent:
         found.failing = True
-        _again(found, str(fault).rstrip("."), None)
+        _again(found, str(fault).rstrip("."), None, hook)
     return found
 
 
@@ -76,10 +76,13 @@ def in_full(status: int) -> str:
         return str(status)
 
 
-def _again(found: Result, said: str, asked_for: timedelta | None) -> None:
+def _again(found: Result, said: str, asked_for: timedelta | None, hook: Hook) -> None:
     wait = wait_before(found.call.pk, found.call.tries + 1, asked_for)
     if wait is None:
         found.state, found.sentence = State.FAILED, f"{said}, after {MOST_TRIES} attempts."
+        return
+    if hook.patience and found.at + wait > found.call.created_at + timedelta(minutes=hook.patience):
+        found.state, found.sentence = State.FAILED, f"{said}; given up, as the step says."
         return
     found.state, found.due_at = State.QUEUED, found.at + wait
     found.sentence = f"{said}; tried again in {roughly(wait)}."

@@ -132,3 +132,25 @@ def test_who_subscribes_hears_no_more_of_the_trial(inbox, track, product, signs_
     track(NOW + DAY, "ann", "subscription.started")
     engine.run(NOW + 30 * DAY)
     assert subjects(inbox) == ["Please confirm your address", "Your trial is ready, Ann"]
+
+
+def test_a_product_that_is_down_holds_nobody_at_the_gate_and_they_hear_of_the_delay_within_half_an_hour(
+    inbox, track, product, signs_up, monkeypatch
+):
+    people = [f"p{number}" for number in range(6)]
+    product.answers = [answer(503)] * 100
+    for person in people:
+        signs_up(person)
+    for person in people:
+        presses(inbox, monkeypatch, person, NOW + MINUTE)
+    assert at("p5") == "gate"
+    for minute in range(2, 32):
+        engine.run(NOW + minute * MINUTE)
+    assert subjects(inbox, "p0")[1:] == ["Your trial takes a little longer"]
+    assert at("p5") == "gate-again", "it was not left at the first gate, and waits for its second turn"
+    product.answers = [answer(202)] * 100
+    for hours in range(1, 8):
+        engine.run(NOW + hours * 60 * MINUTE)
+    assert {at(person) for person in people} == {"ready-late"}, "asked once more, and taken"
+    track(NOW + 8 * 60 * MINUTE, "p0", "trial.ready")
+    assert subjects(inbox, "p0")[2:] == ["Your trial is ready, P0"]

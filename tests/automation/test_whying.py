@@ -64,7 +64,7 @@ def test_who_never_entered_is_told_what_stands_in_the_way_part_by_part(track, no
 @pytest.mark.parametrize(
     ("scene", "said"),
     [
-        ("draft", "The campaign is draft."),
+        ("draft", "The campaign is a draft."),
         ("paused", "The campaign is paused."),
         ("nothing happened", "that has not happened."),
         ("unsubscribed", "They would get no marketing mail ("),

@@ -86,7 +86,7 @@ def test_a_verb_tells_how_many_it_concerns_and_acts_on_post_only(verb, start, en
 
 def test_a_verb_that_does_not_fit_the_state_is_refused_in_a_sentence(draft):
     html = browser("Publisher").post(url(draft, "pause")).content.decode()
-    assert "The campaign is draft, so this cannot be done." in html
+    assert "The campaign is a draft, so this cannot be done." in html
     assert Campaign.objects.get(pk=draft.pk).state == "draft"
 
 
