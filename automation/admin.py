@@ -8,10 +8,11 @@ from django.shortcuts import redirect
 from django.urls import path
 from unfold.decorators import display
 
-from automation import (  # noqa: F401  steps taken register there
+from automation import (  # noqa: F401  steps taken and test runs register there
     fuse_pages,
     hand_pages,
     many_pages,
+    run_admin,
     visit_admin,
     why_pages,
 )
@@ -75,8 +76,14 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
         told = {"title": "People inside", "parked_deeds": many_pages.offered(request)}
         return super().changelist_view(request, {**told, **(extra_context or {})})
 
+    def get_changelist_instance(self, request):
+        request.listed = True  # type: ignore[attr-defined]
+        return super().get_changelist_instance(request)
+
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("contact__address", "campaign", "version")
+        """Test runs have a list of their own."""
+        rows = super().get_queryset(request).select_related("contact__address", "campaign", "version")
+        return rows.filter(campaign__test_of=None) if getattr(request, "listed", False) else rows
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         return enrollment_page(self, request, object_id)

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Min
 
-from automation import staying
+from automation import pace, staying
 from automation.models import Enrollment, Visit
 from automation.moving import Move, save_moves, save_visits, skip_sentence
 from campaigns.document import Document, StepDoc, parse
@@ -37,7 +37,7 @@ def is_due(now: datetime) -> bool:
 
 
 def _running():
-    return Campaign.objects.running().values("pk")
+    return Campaign.with_tests.running().values("pk")
 
 
 def advance(now: datetime, limit: int = BATCH) -> int:
@@ -69,8 +69,14 @@ def _advance_campaign(campaign_id: int, now: datetime, limit: int) -> int:
         Enrollment.objects.filter(campaign_id=campaign_id).select_related("contact__address").defer(*UNREAD_PEOPLE)
     )
     rows = list(waiting.claim(now, limit))
-    work_off(rows, lambda batch: Round(campaign, batch, now).run(), lambda row, fault: park(row, fault, now))
+    work_off(rows, lambda batch: _take_steps(campaign, batch, now), lambda row, fault: park(row, fault, now))
     return len(rows)
+
+
+def _take_steps(campaign: Campaign, rows: Sequence[Enrollment], now: datetime) -> None:
+    """All together; in a test run each by themselves, because everybody has a time of their own there."""
+    for batch in [[row] for row in rows] if campaign.test_of_id else [rows]:
+        Round(campaign, batch, now).run()
 
 
 def _share_locked(campaign_id: int) -> Campaign | None:
@@ -82,7 +88,7 @@ def _share_locked(campaign_id: int) -> Campaign | None:
         )
         if not cursor.fetchone():
             return None
-    return Campaign.objects.select_related("live").get(pk=campaign_id)
+    return Campaign.with_tests.select_related("live", "test_run").get(pk=campaign_id)
 
 
 def park(enrollment: Enrollment, fault: Exception, now: datetime) -> None:
@@ -101,6 +107,7 @@ class Round:
 
     def __init__(self, campaign: Campaign, enrollments: Sequence[Enrollment], now: datetime):
         self.campaign, self.enrollments, self.now = campaign, enrollments, now
+        self.time = pace.of(campaign, enrollments, now)
         self.documents: dict[int, Document] = {}
         if campaign.live:
             self.documents[campaign.live.pk] = parse(campaign.live.document)
@@ -114,10 +121,11 @@ class Round:
         self._read_visits()
         self._leave_what_was_removed()
         moving = list(self.enrollments)
-        for _ in range(ROUNDS):
-            if not moving:
-                return
-            moving = self._one_round(moving)
+        with self.time:
+            for _ in range(ROUNDS):
+                if not moving:
+                    return
+                moving = self._one_round(moving)
         # The rest stay due: the next batch goes on with them.
 
     def _read_versions(self) -> None:
@@ -154,7 +162,8 @@ class Round:
 
     def _one_round(self, moving: list[Enrollment]) -> list[Enrollment]:
         """Every moving enrollment takes one step; returns those that are still due."""
-        leaving = staying.leaving([row for row in moving if self._is_free(row)], self.documents, self.now)
+        free = [row for row in moving if self._is_free(row)]
+        leaving = self.time.of_those_leaving(free, staying.leaving(free, self.documents, self.time.now))
         moves = [Move(row, self.visits.get(row.pk), leaving[row.pk]) for row in moving if row.pk in leaving]
         groups: dict[tuple[int, str], list[Enrollment]] = defaultdict(list)
         for row in moving:
@@ -194,7 +203,7 @@ class Round:
             if visit.enrollment.pk in skipping
         ]
         running = [visit for visit in visits if visit.enrollment.pk not in skipping]
-        outcomes = STEP_KINDS[step.kind].run(running, self.now) if running else []
+        outcomes = self.time.take(STEP_KINDS[step.kind], running) if running else []
         return moves + [
             Move(visit.enrollment, visit, self._within_limits(visit, outcome))
             for visit, outcome in zip(running, outcomes, strict=True)
@@ -213,7 +222,7 @@ class Round:
         if not step.only_if or not entering:
             return set()
         ids = {row.pk for row in entering}
-        here = self.now.astimezone(SiteSettings.get().zone)
+        here = self.time.now.astimezone(SiteSettings.get().zone)
         rows, contacts = Enrollment.objects.filter(pk__in=ids), {row.contact_id for row in entering}
         matching = conditions.matching(rows, step.only_if, here, only=contacts)
         return ids - set(matching.values_list("pk", flat=True))

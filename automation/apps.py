@@ -19,6 +19,7 @@ class AutomationConfig(AppConfig):
             republishing,
             requesting,
             returning,
+            running,
             staying,
             timing,
             uniting,
@@ -92,6 +93,7 @@ class AutomationConfig(AppConfig):
         timing.register()
         work.SWEEPS.register("mails of each day", fuses.compact)
         work.SWEEPS.register("refusals", engine.forget_refusals)
+        work.SWEEPS.register("test runs", running.tidy)
         work.SWEEPS.register("engine alive", returning.notice)
         jobs.register(parked.KIND, parked.TITLE, parked.work)
         jobs.register(returning.MISSED, "Let in who came during a pause", returning.enter_missed)

@@ -33,7 +33,7 @@ def enrollment_page(model_admin, request: HttpRequest, object_id: str) -> HttpRe
         why=f"{reverse('admin:automation_enrollment_why')}?contact={enrollment.contact_id}"
         f"&campaign={enrollment.campaign_id}",
         contact_link=link_to(enrollment.contact),
-        campaign_link=link_to(enrollment.campaign),
+        campaign_link=link_to(enrollment.campaign.test_run if enrollment.campaign.test_of_id else enrollment.campaign),
     )
 
 

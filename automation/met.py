@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from automation import enrolling
+from automation import enrolling, pace
 from automation.models import Enrollment, GoalReached
 from campaigns.document import Document
 from campaigns.watches import AGAIN, EXIT, Watching, in_words
@@ -92,6 +92,8 @@ def wake(found: Sequence[Met], now: datetime) -> None:
         }
         with connection.cursor() as cursor:
             cursor.execute(WAKE, values)
+    if again := {pk: one["again"] - one["begun"] for pk, one in told.items() if "again" in one}:
+        pace.begin_again(again, now)
 
 
 def _order(met: Met, now: datetime) -> tuple[datetime, bool]:
@@ -108,7 +110,8 @@ def _told(met: Met, now: datetime) -> dict[str, Any]:
         span: timedelta = duration(step.config["timeout"]["amount"], step.config["timeout"]["unit"])
         begun = min(event.occurred_at, now)
         return told | {
-            "again": begun + span, "data": event.properties, "event_id": event.pk, "event_at": event.occurred_at,
+            "again": begun + span, "begun": begun,
+            "data": event.properties, "event_id": event.pk, "event_at": event.occurred_at,
         }  # fmt: skip
     seen = {"event": event.type, "event_id": event.pk, "at": event.occurred_at} if event else {}
     return told | {"woken": {"arm": met.watching.watch.uid, **seen}}

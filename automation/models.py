@@ -7,6 +7,7 @@ from automation.call_models import Attempt, Call, HeaderSecret, Receiver  # noqa
 from automation.fuse_models import Expected, Fuse, Mailed  # noqa: F401
 from automation.gate_models import Gate, Place  # noqa: F401
 from automation.request_models import EntryRequest  # noqa: F401
+from automation.run_models import Moment, TestRun  # noqa: F401
 from automation.timed_models import DateDue, Timer  # noqa: F401
 from campaigns.models import Campaign, Message, Version
 from contacts.models import Contact

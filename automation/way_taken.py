@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Any
 
-from automation import fact_words
+from automation import fact_words, pace
 from automation.documents import of_version
 from automation.models import Enrollment, Visit
 from automation.zones import flaw, zone_of
@@ -88,7 +88,9 @@ class WayTaken:
         site = SiteSettings.get()
         name = enrollment.contact.timezone
         self.enrollment, self.before, self.zone = enrollment, before, zone_of(name, site)
-        self.where = f"Times are those of {self.zone}.{flaw(name, site)}"
+        self.clock = pace.clock_of(enrollment)
+        whose = "the test run’s own clock, in " if self.clock else ""
+        self.where = f"Times are those of {whose}{self.zone}.{flaw(name, site)}"
         self.document, self.picture = _drawn(enrollment)
         self.cards = [MarkedCard(card, place) for place, card in enumerate(self.picture.cards if self.picture else ())]
         self.lines = [MarkedLine(line) for line in (self.picture.lines if self.picture else ())]
@@ -142,7 +144,7 @@ class WayTaken:
         return Stop(number, icon, title, words, self._time(row.left_at), at=row.left_at)
 
     def _time(self, at: datetime) -> str:
-        return _to_the_second(at, self.zone)
+        return _to_the_second(self.clock(at) if self.clock else at, self.zone)
 
     def _place(self, uid: str) -> int | None:
         marked = self._by_uid.get(uid)

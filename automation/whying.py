@@ -21,6 +21,7 @@ from ops.models import SiteSettings
 from segments import conditions
 
 SHOWN = 20
+AUDIENCE = "Which people"
 
 
 @dataclass
@@ -74,8 +75,15 @@ def _at_the_door(campaign: Campaign, contact: Contact, before: list[Enrollment],
         return
     document = of_version(campaign.live_id)
     yield from why_triggers.checks(campaign, document, contact, bool(before), now)
+    yield from asked_of(campaign, document, contact, before, now)
+
+
+def asked_of(
+    campaign: Campaign, document: Document, contact: Contact, before: list[Enrollment], now: datetime
+) -> Iterator[Check]:
+    """What is asked of whoever the triggers bring; `before`: their enrollments so far, the newest first."""
     if not conditions.is_empty(document.audience):
-        yield of_contact("Which people", document.audience, contact, now)
+        yield of_contact(AUDIENCE, document.audience, contact, now)
     yield _about_reentry(document, before, now)
     for watch in document.exits:
         if not watch.event:

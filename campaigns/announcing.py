@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Prefetch
 
 from campaigns import doors
-from campaigns.models import Message
+from campaigns.models import Campaign, Message
 from events import recording
 
 ANNOUNCE = 1000
@@ -26,7 +27,7 @@ def announce(now: datetime) -> int:
         messages = list(
             _unannounced()
             .select_for_update(skip_locked=True, of=("self",))
-            .prefetch_related("template")
+            .prefetch_related("template", Prefetch("campaign", Campaign.with_tests.only("test_of")))
             .order_by("settled_at")[:ANNOUNCE]
         )
         if not messages:
@@ -55,9 +56,9 @@ def _event(message: Message, now: datetime) -> recording.OwnEvent:
 
 
 def about(message: Message) -> dict:
-    """What every event about a message says of it."""
+    """What every event about a message says of it; in a test run it is the campaign's that is tried."""
     return {
-        "campaign": message.campaign_id,
+        "campaign": (message.campaign.test_of_id if message.campaign else None) or message.campaign_id,
         "step": message.step_uid,
         "template": message.template_id,
         "template_name": message.template.name,

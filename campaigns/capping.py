@@ -1,7 +1,8 @@
 """Frequency limits: when the next marketing message to an address may go out. All limits hold; the strictest decides.
 
-What was sent counts, and what is on its way; transactional messages and tests neither count nor wait. Whoever asks
-holds the address's lane until what it queues is committed, so that two campaigns never take the same place.
+What was sent counts, and what is on its way; transactional messages, tests and whatever goes to test contacts neither
+count nor wait. Whoever asks holds the address's lane until what it queues is committed, so that two campaigns never
+take the same place.
 """
 
 from collections.abc import Collection, Iterable
@@ -20,9 +21,10 @@ GIVING_WAY = timedelta(minutes=1)
 
 # What is on its way may go out at any moment until it is too late: it counts as if it did so now.
 _COUNTED = """
-SELECT address_id, topic_id, at FROM campaigns_message m,
+SELECT m.address_id, m.topic_id, at
+FROM campaigns_message m JOIN contacts_contact c ON c.id = m.contact_id AND NOT c.is_test,
     LATERAL coalesce(m.sent_at, m.settled_at, least(m.stale_after, %(now)s)) AS at
-WHERE address_id = ANY(%(addresses)s) AND purpose = 'marketing' AND state <> 'not_sent' AND at > %(since)s
+WHERE m.address_id = ANY(%(addresses)s) AND m.purpose = 'marketing' AND m.state <> 'not_sent' AND at > %(since)s
 """
 
 

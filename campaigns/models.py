@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Cast, Left
 
 from campaigns import doors
+from campaigns.campaign_rows import CampaignManager, CampaignQuerySet
 from campaigns.document import new_uid
 from campaigns.message_models import CaughtMail, Message, MessageBody, MessageQuerySet, TrackingHit
 from lib import clock
@@ -21,16 +22,6 @@ __all__ = [
 ]  # fmt: skip
 DEFAULT_LATENESS_HOURS = 24
 LONGEST_WINDOW = timedelta(days=90)
-
-
-class CampaignQuerySet(models.QuerySet):
-    def running(self):
-        """Campaigns whose enrollments move."""
-        return self.filter(state__in=[Campaign.State.ACTIVE, Campaign.State.DRAINING])
-
-    def entering(self):
-        """Campaigns that take people in."""
-        return self.filter(state=Campaign.State.ACTIVE)
 
 
 class Campaign(models.Model):
@@ -74,8 +65,13 @@ class Campaign(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     stopped_because = models.TextField(blank=True, help_text="Why the engine paused or ended it, if it did.")
     draining_since = models.DateTimeField(null=True, blank=True, help_text="Nobody enters any more, since then.")
+    test_of = models.ForeignKey(
+        "self", models.CASCADE, null=True, editable=False, related_name="test_copies",
+        help_text="This is a copy of that one, which a test run runs: in no list and in no number.",
+    )  # fmt: skip
 
-    objects = CampaignQuerySet.as_manager()
+    objects = CampaignManager()
+    with_tests = CampaignQuerySet.as_manager()
 
     class Meta:
         ordering = ["-edited_at"]
@@ -91,7 +87,7 @@ class Campaign(models.Model):
         ]
 
     def __str__(self):
-        return self.name
+        return f"{self.name} (test run)" if self.test_of_id else self.name
 
     @property
     def asked(self) -> "Approval | None":

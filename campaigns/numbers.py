@@ -1,7 +1,7 @@
 """What came of campaigns and their steps: people waiting, mails sent, opened, clicked, failed.
 
-Everything is counted from the rows themselves, in a fixed number of queries. Mails to test contacts and
-test mails are left out; people waiting are counted whoever they are, because the engine will move them.
+Everything is counted from the rows themselves, in a fixed number of queries. Test contacts and test mails are left out,
+also where the engine will move them: what becomes of whom it moves is in `campaigns.impact`.
 """
 
 from collections.abc import Iterable
@@ -67,7 +67,10 @@ class Numbers:
 def _inside(campaign_ids: list[int]):
     """Campaigns joined with the enrollments that have not left them (which live in the layer above)."""
     return Campaign.objects.filter(
-        pk__in=campaign_ids, enrollments__entered_at__isnull=False, enrollments__left_at__isnull=True
+        pk__in=campaign_ids,
+        enrollments__entered_at__isnull=False,
+        enrollments__left_at__isnull=True,
+        enrollments__contact__is_test=False,
     )
 
 

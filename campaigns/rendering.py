@@ -1,7 +1,7 @@
 """From a message row to a mail: the context its template sees, the headers, the tracking."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -15,6 +15,8 @@ from campaigns.models import EmailTemplate, Message
 from campaigns.tokens import token
 from contacts.models import Contact
 from ops.models import SiteSettings
+
+TEST = "[Test] "  # what the subject of each mail of a test run begins with
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,16 @@ def render(message: Message, tags: list[str], site: SiteSettings, now: datetime)
     )
     values |= {name: message.data[name] for name in ("digest", "note") if name in message.data}
     tracking = {"_click": url("click", "c", message) + "/", "_pixel": url("open", "o", message) + ".gif"}
-    return render_email(
+    rendered = render_email(
         compiled(message.template),
         values,
         html_context=tracking,
         tracked=tracked(message, site),
         on_missing=cast(OnMissing, message.template.on_missing),
     )
+    if message.campaign and message.campaign.test_of_id:
+        return replace(rendered, subject=f"{TEST}{rendered.subject}")
+    return rendered
 
 
 def tracked(message: Message, site: SiteSettings) -> bool:

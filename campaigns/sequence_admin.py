@@ -79,8 +79,9 @@ class CampaignAdmin(ModelAdmin):
         return CampaignList
 
     def has_delete_permission(self, request, obj=None):
-        """What was ever live is archived, not deleted: its history belongs to the people in it."""
+        """What was ever live, or tried, is archived, not deleted: its history belongs to the people in it."""
         never_live = obj is not None and obj.state == Campaign.State.DRAFT and obj.live_id is None
+        never_live = never_live and not obj.test_copies.exists()
         return never_live and super().has_delete_permission(request, obj)
 
     @display(description="Campaign", header=True, ordering="name")

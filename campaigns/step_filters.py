@@ -31,12 +31,12 @@ class StepFilter(SimpleListFilter):
 
 
 class StandsIn(StepFilter):
-    """People who stand in a step now."""
+    """People who stand in a step now; test contacts are not counted there."""
 
     title = "stands in the step"
 
     def asked(self, uid):
-        return Q(step_uid=uid, left_at__isnull=True)
+        return Q(step_uid=uid, left_at__isnull=True, contact__is_test=False)
 
 
 class CameOf(SimpleListFilter):

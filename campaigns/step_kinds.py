@@ -64,6 +64,8 @@ class StepKind:
     group: ClassVar[str] = "Flow"  # under which heading it is offered
     help: ClassVar[str] = ""  # what it is for, in a sentence
     ends: ClassVar[bool] = False  # nobody goes on from here, but those who skip it
+    by_the_clock: ClassVar[bool] = False  # what it decides depends on the time or the day: a test run shows its own
+    outside: ClassVar[bool] = False  # calls other systems or the team: a test run leaves it out unless asked
     form: ClassVar[type[ConfigForm] | None] = None  # None: nothing to set
     saw: ClassVar[dict[str, str]] = {}  # what each fact of its visits is called for readers; "": it tells them nothing
 

@@ -75,8 +75,10 @@ def record(kind: str, message_id: UUID, visitor: Visitor, now: datetime, link: s
 
 
 def _locked(message_id: UUID) -> Message | None:
-    messages = Message.objects.select_for_update(no_key=True, of=("self",)).select_related("template", "address")
-    return messages.filter(pk=message_id).first()
+    messages = Message.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "template", "address", "campaign"
+    )
+    return messages.defer("campaign__draft").filter(pk=message_id).first()
 
 
 def judge(message: Message, visitor: Visitor, earlier: Sequence[TrackingHit], now: datetime) -> tuple[str, str]:

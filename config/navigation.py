@@ -100,6 +100,7 @@ UNFOLD = {
                         "automation_enrollment_changelist",
                         "automation.view_enrollment",
                     ),
+                    page("Test runs", "science", "automation_testrun_changelist", "automation.view_testrun"),
                     page("Webhook calls", "webhook", "automation_call_changelist", "automation.view_call"),
                     page("Pushes to CRMs", "contact_mail", "integrations_push_changelist", "integrations.view_push"),
                 ],

@@ -10,7 +10,7 @@ _audience = [
     "contacts.suppression",
 ]
 _history = ["campaigns.message", "campaigns.messagebody", "automation.enrollment", "automation.visit"]
-_history += ["automation.call", "automation.attempt", "automation.receiver"]
+_history += ["automation.call", "automation.attempt", "automation.receiver", "automation.testrun"]
 _history += ["integrations.connection", "integrations.push", "integrations.record"]
 _events = ["events.event", "events.eventtyperow"]
 _drafts = ["campaigns.campaign", "campaigns.emailtemplate"]

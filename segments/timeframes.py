@@ -5,8 +5,10 @@ A window goes from `start` to just before `end`. In elapsed time, an age of exac
 “between 3 and 7 days ago” and “more than 7 days ago” leave out nothing and count nothing twice.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -22,6 +24,19 @@ from segments.values import Unreadable, read_moment, word_moment
 SHAPES = {"in the last", "more than ago", "between ago", "from", "to", "since"}
 TICK = timedelta(microseconds=1)  # PostgreSQL counts no finer
 DAY = timedelta(days=1)
+
+
+_lived: ContextVar[Callable[[datetime], datetime] | None] = ContextVar("lived", default=None)
+
+
+@contextmanager
+def as_lived(real: Callable[[datetime], datetime]) -> Iterator[None]:
+    """Within it `now` is that of a clock that goes quicker (of a test run): `real` turns its times back."""
+    token = _lived.set(real)
+    try:
+        yield
+    finally:
+        _lived.reset(token)
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,14 @@ def problems(when: Any, path: str, scope: Scope) -> Iterator[Problem]:
 
 def window(when: Any, scope: Scope) -> Window:
     """The window at `scope.now`; no `when`: ever. Raises Unreadable."""
+    found, real = _window(when, scope), _lived.get()
+    if real is None:
+        return found
+    start = real(found.start) if isinstance(found.start, datetime) else found.start
+    return replace(found, start=start, end=real(found.end) if found.end else None)
+
+
+def _window(when: Any, scope: Scope) -> Window:
     if when in (None, {}):
         return Window()
     shape = _shape(when)

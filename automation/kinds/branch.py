@@ -43,6 +43,7 @@ class BranchKind(StepKind):
     help = "Sends people different ways: by what we know of them, what they did, or what came of an earlier step."
     form = BranchForm
     saw = {"because": ""}  # the explanation says it
+    by_the_clock = True
 
     def problems(self, config):
         ways = read(config, Ways)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from automation import holding, mail_ways
+from automation import holding, mail_ways, pace
 from automation.documents import of_version
 from automation.forms.email import EmailForm
 from campaigns import windows
@@ -19,6 +19,7 @@ class EmailKind(StepKind):
     key, label, icon, group = "email", "Send e-mail", "mail", "Messages"
     help = "One mail to each; then they go on, whatever came of it."
     form = EmailForm
+    by_the_clock = True
 
     def problems(self, config):
         found = []
@@ -54,7 +55,7 @@ class EmailKind(StepKind):
         template = self._template(visits)
         turned = holding.turned(visits, now, transactional=bool(template and template.transactional))
         begun = [visit for place, visit in enumerate(visits) if not visit.message_id and place not in turned]
-        messages = self._messages(begun, template, now)
+        messages = self._messages(begun, template, pace.real(visits[0].enrollment, now))
         queue(messages)
         for visit, message in zip(begun, messages, strict=True):
             visit.message = message

@@ -12,6 +12,7 @@ class EndKind(StepKind):
     key, label, icon = "end", "End another campaign", "logout"
     group, form = "People", CampaignForm
     help = "Takes them out of another campaign, such as the trial mails of somebody who bought."
+    outside = True
 
     def problems(self, config):
         return problems_of(config)

@@ -25,6 +25,7 @@ class NotifyKind(StepKind):
     key, label, icon = "notify", "Notify the team", "notifications"
     group, form = "Messages", NotifyForm
     help = "Sends a plain mail to a person on your team, such as “call her today”."
+    outside = True
 
     def problems(self, config):
         note = read(config, Note)

@@ -37,6 +37,7 @@ class StartKind(StepKind):
     group, form = "People", CampaignForm
     saw = {"enrollment": ""}  # the page leads there
     help = "Lets them into another campaign; they go on here as well."
+    outside = True
 
     def problems(self, config):
         if found := problems_of(config):

@@ -24,6 +24,7 @@ class WaitKind(StepKind):
     help = "Holds people here for a length of time, until a weekday, or until a date."
     form = WaitForm
     saw = {"since": "Counted from", "until": "Waited until", "date": "The date"}
+    by_the_clock = True
 
     def problems(self, config):
         return [sentence for _, sentence in wait_checks.faults(config)]

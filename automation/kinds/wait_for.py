@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
+from automation import pace
 from automation.documents import of_version
 from automation.forms.wait_for import WaitForForm
 from automation.in_hand import A_MOMENT
@@ -52,6 +53,7 @@ class WaitForKind(StepKind):
     help = "Until they do something, or a condition comes true; else another way when the time is up."
     form = WaitForForm
     saw = {"until": "Waited at most until"}
+    by_the_clock = True
 
     def problems(self, config):
         settings = read(config, Settings)
@@ -213,18 +215,24 @@ def _true(arm: Watch, since: str, rows: Sequence[Enrollment], now: datetime) -> 
     asked = Enrollment.objects.filter(pk__in=[row.pk for row in rows])
     if not arm.event:
         return asked.filter(conditions.compiled(arm.condition, "enrollment", now, only=contacts))
-    return asked.filter(Exists(_happened(arm, since, of_version(rows[0].version_id), contacts, now)))
+    began = _since(since, pace.real(rows[0], now))
+    return asked.filter(Exists(_happened(arm, began, of_version(rows[0].version_id), contacts, now)))
 
 
-def _happened(arm: Watch, since: str, document: Document, contacts: set[int], now: datetime) -> QuerySet:
-    """Events that count for the enrollment that asks: of its contact, under its key, since then."""
-    events = Event.objects.filter(contact_id=OuterRef("contact_id"), type=arm.event)
+def _since(since: str, now: datetime) -> Q:
+    """Which events are of that time, for the enrollment that asks."""
     if since == "step":  # what the pipeline read just before they listened, or while they had to wait for a lane
         here = Visit.objects.filter(enrollment=OuterRef(OuterRef("pk")), left_at=None)
         entered = Coalesce(Subquery(here.values("entered_at")), Value(now))
-        events = events.filter(occurred_at__gte=entered, received_at__gte=now - CLOCKS)
-    elif since == "entry":
-        events = events.filter(occurred_at__gte=OuterRef("entered_at")).exclude(pk=OuterRef("event_id"))
+        return Q(occurred_at__gte=entered, received_at__gte=now - CLOCKS)
+    if since == "entry":
+        return Q(occurred_at__gte=OuterRef("entered_at")) & ~Q(pk=OuterRef("event_id"))
+    return Q()
+
+
+def _happened(arm: Watch, since: Q, document: Document, contacts: set[int], now: datetime) -> QuerySet:
+    """Events that count for the enrollment that asks: of its contact, under its key, since then."""
+    events = Event.objects.filter(since, contact_id=OuterRef("contact_id"), type=arm.event)
     if key := document.entry_key:
         named = events.annotate(named=KeyTextTransform(key, "properties"))
         events = named.filter(Q(named=None) | Q(named=OuterRef("entry_key")))

@@ -12,6 +12,7 @@ class WebhookKind(StepKind):
     group, form = "Outside", WebhookForm
     saw = {"status": "Status of the answer"}
     help = "Tells another system, such as your shop or your CRM, and keeps what it answers."
+    outside = True
 
     def problems(self, config):
         hook = settings_of.read(config)

@@ -11,7 +11,9 @@ from django.test import Client
 from django_q.models import Failure, OrmQ, Schedule, Success
 from msgspec.structs import replace
 
+from automation import running
 from automation.models import Call, Enrollment, Fuse
+from automation.running import Choices
 from automation.webhooks import receivers
 from campaigns.models import CaughtMail, FrequencyCap
 from contacts import importing
@@ -133,6 +135,7 @@ def rows(source, tell):
             version=campaign.live, step_uid="first", kind="email", entered_at=now
         ),
         "automation_fuse": Fuse.objects.create(campaign=campaign, step_uid="first", cause="many", blown_at=now),
+        "automation_testrun": running.start(campaign, [factories.ContactFactory(is_test=True)], None, now, Choices()),
         "automation_call": call,
         "automation_receiver": call.receiver,
         "integrations_connection": crm,

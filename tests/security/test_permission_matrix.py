@@ -35,6 +35,7 @@ PAGES = {
     "campaigns_caughtmail": (READERS, NONE, READERS, NONE),
     "automation_enrollment": (READERS, NONE, READERS, NONE),
     "automation_visit": (READERS, NONE, READERS, NONE),
+    "automation_testrun": (READERS, NONE, READERS, NONE),
     "automation_call": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
     "automation_receiver": (READERS | ENGINEER, NONE, READERS | ENGINEER, NONE),
     "integrations_connection": (READERS | ENGINEER, ENGINEER, READERS | ENGINEER, NONE),  # its page only shows
@@ -113,6 +114,8 @@ OTHERS = {
     **{f"automation_enrollment_{deed}": (PUBLISHER, PUBLISHER) for deed in ("release", "wake", "let_out")},
     **dict.fromkeys(["automation_fuse_release", "automation_fuse_take_out"], (PUBLISHER, PUBLISHER)),
     **dict.fromkeys(["automation_enrollment_move", "automation_enrollment_many"], (PUBLISHER, PUBLISHER)),
+    "automation_testrun_start": (NONE, NONE),  # asks which campaign is meant
+    "automation_testrun_stop": (WRITERS, WRITERS),
     "automation_enrollment_why": (READERS, READERS),  # only shows
     "ops_apikey_revoke": (ENGINEER, ENGINEER),
     "ops_job_cancel": (ENGINEER, ENGINEER),

@@ -1,0 +1,148 @@
+"""Pages of test runs: starting one, what came of it, doing it again, stopping it."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from automation import pace, running
+from automation.models import Enrollment, TestRun, Visit
+from automation.run_forms import StartForm
+from automation.running import SPEEDS
+from campaigns.document import Document
+from campaigns.models import Campaign
+from campaigns.pages import found, number, page, tell
+from campaigns.sequence_words import readable
+from lib import clock
+from lib.admin import ask
+from ops.models import SiteSettings
+
+TEST = "campaigns.send_test"
+LISTED = 10
+
+
+def start_page(model_admin, request: HttpRequest) -> HttpResponse:
+    """Choose whom to test with; `campaign`, or the run that is done again, stands in the address."""
+    if not request.user.has_perm(TEST):
+        raise PermissionDenied
+    again = TestRun.objects.filter(pk=number(request.GET.get("again")) or 0).select_related("campaign__test_of").first()
+    asked = again.campaign.test_of_id if again else number(request.GET.get("campaign"))
+    campaign = Campaign.objects.select_related("live").filter(pk=asked or 0).first()
+    if campaign is None:
+        raise Http404("There is no such campaign.")
+    document = _definition(campaign, again, request)
+    data = request.POST if request.method == "POST" else None
+    form = StartForm(data, campaign=campaign, document=document, user=request.user, again=again)
+    if data is not None and form.is_valid():
+        try:
+            run = _start(campaign, form, request.user)
+        except running.Refused as refused:
+            for sentence in refused.sentences:
+                form.add_error(None, sentence)
+        else:
+            tell(request, "The test run has begun. Look here how it goes on, and into the mailbox.")
+            return redirect("admin:automation_testrun_change", run.pk)
+    return page(
+        model_admin,
+        request,
+        "automation/run_start.html",
+        f"Test run: {campaign}",
+        campaign=campaign,
+        form=form,
+        obstacles=[] if form.is_bound else running.obstacles(document),
+        runs=[_told(run) for run in of_campaign(campaign)[:LISTED]],
+        media=model_admin.media + form.media,
+    )
+
+
+def _definition(campaign: Campaign, again: TestRun | None, request: HttpRequest) -> Document:
+    """What the form asks about: the draft; where that cannot be read, nothing."""
+    live = request.POST.get("version") == "live" or (again is not None and not again.of_draft)
+    return running.definition(campaign, of_draft=False) if campaign.live_id and live else readable(campaign)
+
+
+@transaction.atomic  # a test contact is not left behind by a run that was refused
+def _start(campaign: Campaign, form: StartForm, user) -> TestRun:
+    now = clock.now()
+    return running.start(campaign, form.people_to_test(now), user, now, form.chosen())
+
+
+def of_campaign(campaign: Campaign):
+    return TestRun.objects.filter(campaign__test_of=campaign).select_related("campaign__test_of", "started_by")
+
+
+def run_page(model_admin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """What was chosen, who is where, and what would have kept them out."""
+    run = found(model_admin, request, object_id)
+    rows = Enrollment.objects.filter(campaign=run.campaign_id).select_related("contact__address", "campaign")
+    people = [_person(run, row) for row in rows.order_by("pk")]
+    return page(
+        model_admin,
+        request,
+        "automation/run.html",
+        str(run),
+        run,
+        run=run,
+        told=_told(run),
+        people=people,
+        inside=any(person["row"].left_at is None for person in people),
+        may=request.user.has_perm(TEST),
+        campaign=run.campaign.test_of,
+    )
+
+
+def _person(run: TestRun, row: Enrollment) -> dict[str, Any]:
+    visit = Visit.objects.filter(enrollment=row).order_by("-pk").first()
+    shown = pace.clock_of(row)
+    zone = SiteSettings.get().zone
+    return {
+        "row": row,
+        "now": row.explanation if row.left_at else (visit.explanation if visit else ""),
+        "shows": shown(row.left_at or clock.now()).astimezone(zone) if shown else None,
+        "remarks": list(run.remarks.get(str(row.contact_id), {}).values()),
+        "steps": Visit.objects.filter(enrollment=row).count(),
+    }
+
+
+def stop_page(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
+    """Ask, then let everybody out."""
+    run = found(model_admin, request, str(object_id))
+    if not request.user.has_perm(TEST):
+        raise PermissionDenied
+
+    def act() -> str:
+        stopped = running.stop(run, request.user, clock.now())
+        return "The test run was stopped." if stopped else "It was over already."
+
+    return ask(
+        request,
+        model_admin,
+        title="Stop this test run?",
+        lines=["Whoever is inside it leaves, and gets no more of its mails. What it did so far stays here."],
+        button="Stop",
+        act=act,
+        back=reverse("admin:automation_testrun_change", args=[run.pk]),
+        danger=True,
+    )
+
+
+def _told(run: TestRun) -> dict[str, Any]:
+    """A run in a line."""
+    return {"run": run, "what": what(run), "speed": SPEEDS.get(run.speed, ""), "state": state(run)}
+
+
+def what(run: TestRun) -> str:
+    return "The draft" if run.of_draft else "What was live"
+
+
+def state(run: TestRun) -> str:
+    """How far it is, or how it ended."""
+    states = list(Enrollment.objects.filter(campaign=run.campaign_id).values_list("state", flat=True))
+    if "parked" in states:
+        return "Stopped by a fault"
+    if set(states) & set(Enrollment.INSIDE):
+        return "Under way"
+    return "Finished" if set(states) <= {"finished"} else "Left early"
