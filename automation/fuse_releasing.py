@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from automation import fuse_notices, fuses
@@ -18,11 +18,11 @@ from automation.enrolling import leave
 from automation.fuse_models import Fuse
 from automation.models import Enrollment, Visit
 from campaigns.doors import Blown
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Step
 from lib.outages import again_after_deadlock
 from ops import audit
 
-AT_ONCE = 500
+AT_ONCE, SHOWN = 500, 20
 SPREAD = timedelta(minutes=15)
 
 # Who waits longest goes first; whoever leaves just now is passed by.
@@ -59,28 +59,34 @@ class Terms:
     more: int | None = 0
 
 
-def blown(campaign: Campaign, now: datetime) -> list[Blown]:
-    """A reader for the campaign's pages: its steps that wait for a person."""
-    rows = list(with_waiting(all_blown().filter(campaign=campaign).order_by("blown_at", "pk")))
+def blown(campaign: Campaign | None, now: datetime) -> list[Blown]:
+    """A reader for the pages of campaigns: steps that wait for a person, of one campaign or of all."""
+    asked = all_blown().filter(campaign=campaign) if campaign else all_blown()
+    rows = list(with_waiting(asked.order_by("blown_at", "pk"))[:SHOWN])
     return [_told(row, fuses.today(now)) for row in rows]
 
 
 def _told(row: Any, day: date) -> Blown:
     words = fuse_notices.step_words(row)
-    return Blown(row.pk, row.step_uid, words, fuses.sentence(row, day), row.blown_at, row.waiting)
+    return Blown(row.pk, row.campaign, row.step_uid, words, fuses.sentence(row, day), row.blown_at, row.waiting)
 
 
 def all_blown() -> QuerySet[Fuse]:
-    """Those that wait for a person, of campaigns that are not over."""
-    rows = Fuse.objects.filter(blown_at__isnull=False).exclude(campaign__state=Campaign.State.ARCHIVED)
-    return rows.select_related("campaign__live")
+    """Those that wait for a person: of campaigns that are not over, of steps that are there or where somebody waits."""
+    there = Step.objects.filter(version=OuterRef("campaign__live"), uid=OuterRef("step_uid"))
+    rows = Fuse.objects.filter(Exists(there) | Exists(_at_it()), blown_at__isnull=False)
+    return rows.exclude(campaign__state=Campaign.State.ARCHIVED).select_related("campaign__live")
 
 
 def with_waiting(rows: QuerySet[Fuse]) -> QuerySet[Any]:
     """`waiting`: how many people are held by it."""
-    here = {"enrollment__campaign": OuterRef("campaign"), "enrollment__step_uid": OuterRef("step_uid")}
-    waits = _waiting(**here).order_by().values("kind").annotate(its=Count("pk")).values("its")
+    waits = _at_it().order_by().values("kind").annotate(its=Count("pk")).values("its")
     return rows.annotate(waiting=Coalesce(Subquery(waits[:1]), 0))
+
+
+def _at_it() -> QuerySet[Visit]:
+    """Of the fuse of the outer query."""
+    return _waiting(enrollment__campaign=OuterRef("campaign"), enrollment__step_uid=OuterRef("step_uid"))
 
 
 def _waiting(**where: Any) -> QuerySet[Visit]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from lib.registry import Registry
@@ -47,6 +48,7 @@ class Blown:
     """A step that waits for a person: why, in a sentence, since when, and how many people wait there."""
 
     pk: int
+    campaign: Any
     uid: str
     step: str
     sentence: str
@@ -76,7 +78,7 @@ on_expected: Registry[Callable] = Registry("keeper of how many are expected")
 """(campaign, people): in the activating transaction; so many people a day may one step mail in its first days."""
 
 fuses: Registry[Callable] = Registry("reader of steps that wait for a person")
-"""(campaign, now) → [Blown]."""
+"""(campaign, now) → [Blown]; None: of all campaigns."""
 
 on_activated: Registry[Callable] = Registry("listener to activating")
 """(campaign, days, user, now): in the activating transaction, where those who match by now are to come in, too."""
@@ -100,7 +102,7 @@ def places(campaign) -> list[Place]:
 
 
 def blown(campaign, now: datetime) -> list[Blown]:
-    """The steps of a campaign that wait for a person."""
+    """The steps of a campaign, or of all, that wait for a person."""
     return [step for read in fuses for step in read(campaign, now)]
 
 

@@ -13,6 +13,7 @@ from unfold.views import ChangeList
 from campaigns import (
     approving,
     canvas_pages,
+    doors,
     file_pages,
     new_pages,
     numbers,
@@ -118,7 +119,8 @@ class CampaignAdmin(ModelAdmin):
 
     def changelist_view(self, request, extra_context=None):
         asked = approving.all_waiting()[:20] if request.user.has_perm(PUBLISH) else ()
-        return super().changelist_view(request, {"title": "Campaigns", "asked": asked, **(extra_context or {})})
+        told = {"title": "Campaigns", "asked": asked, "fuses": doors.blown(None, clock.now())}
+        return super().changelist_view(request, told | (extra_context or {}))
 
     def add_view(self, request, form_url="", extra_context=None):
         return sequence_pages.add_page(self, request)
