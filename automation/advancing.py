@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Min
 
-from automation import pace, staying
+from automation import pace, seen, staying
 from automation.models import Enrollment, Visit
 from automation.moving import Move, save_moves, save_visits, skip_sentence
 from campaigns.document import Document, StepDoc, parse
@@ -198,7 +198,7 @@ class Round:
             visit.enrollment, visit.step = row, step  # type: ignore[attr-defined]
             visits.append(visit)
         moves = [
-            Move(visit.enrollment, visit, Done(skip_sentence(step), arm="skipped"))
+            Move(visit.enrollment, visit, Done(skip_sentence(step), arm="skipped", facts=skipping[visit.enrollment.pk]))
             for visit in visits
             if visit.enrollment.pk in skipping
         ]
@@ -217,15 +217,17 @@ class Round:
             return Exit("It took too many steps: the campaign goes in circles.", "too_many_steps")
         return outcome
 
-    def _skipping(self, step: StepDoc, entering: list[Enrollment]) -> set[int]:
-        """Those for whom the step's condition does not hold; asked of the database, in one query."""
+    def _skipping(self, step: StepDoc, entering: list[Enrollment]) -> dict[int, dict]:
+        """Those for whom the step's condition does not hold, with the values that it saw; two queries at most."""
         if not step.only_if or not entering:
-            return set()
+            return {}
         ids = {row.pk for row in entering}
         here = self.time.now.astimezone(SiteSettings.get().zone)
         rows, contacts = Enrollment.objects.filter(pk__in=ids), {row.contact_id for row in entering}
         matching = conditions.matching(rows, step.only_if, here, only=contacts)
-        return ids - set(matching.values_list("pk", flat=True))
+        skipping = ids - set(matching.values_list("pk", flat=True))
+        read = seen.values([step.only_if], skipping, contacts, here) if skipping else {}
+        return {pk: {"seen": read[pk]} if pk in read else {} for pk in skipping}
 
     def _new_visit(self, step: StepDoc, row: Enrollment) -> Visit:
         self.occurrences[row.pk, step.uid] += 1

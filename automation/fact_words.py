@@ -17,6 +17,12 @@ OF_THE_ENGINE = {
     "held_because": "Held because",
     "because": "Because",
     "again": "Times that it began anew",
+    "fuse": "The fuse",
+    "fuse_released": "Let go on by a person",
+    "mailed_that_day": "People mailed that day",
+    "best_day_before": "The most on a day before",
+    "bounced": "Went to addresses that do not exist",
+    "delivered": "Arrived",
 }
 IMPORTANCE = {0: "low", 1: "normal", 2: "high"}
 Named = list[tuple[str, str]]

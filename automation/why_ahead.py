@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from automation import gates
+from automation import fuses, gates
 from automation.capped import LONGEST
 from automation.documents import of_version
+from automation.fuse_models import Fuse
 from automation.models import Enrollment
 from automation.opening import opening
 from automation.why_checks import Check, node
@@ -37,6 +38,7 @@ def checks(
         return
     yield from ahead.hours()
     yield from ahead.limits()
+    yield from ahead.fuses()
     yield from ahead.consent()
     if ahead.site.sending_stopped_at:
         yield Check("Sending", None, "All mail is stopped at the moment, until somebody lets it go on.", waits=True)
@@ -128,6 +130,14 @@ class _Ahead:
             longest = in_words(LONGEST)
             return Check("Frequency limit", False, f"{said}. A place is free {when}, and nothing waits over {longest}.")
         return Check("Frequency limit", None, f"{said}. They would wait for a place until {when}.", waits=True)
+
+    def fuses(self) -> Iterator[Check]:
+        """Steps that wait for a person, because they were about to mail far more people than ever."""
+        steps = {step.uid: mail for step, mail in self.mails}
+        for fuse in Fuse.objects.filter(campaign=self.campaign, step_uid__in=steps, blown_at__isnull=False):
+            why = fuses.sentence(fuse, fuses.today(self.now))
+            said = f"“{steps[fuse.step_uid]}” is held until a person lets it go on: {why}"
+            yield Check("Fuse", None, said, waits=True)
 
     def consent(self) -> Iterator[Check]:
         """What sending would ask of their address: other things of marketing than of transactional mail."""

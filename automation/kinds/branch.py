@@ -6,22 +6,16 @@ from typing import Any
 import msgspec
 from django.db.models import IntegerField, Value
 
-from automation.enrollment_fields import DataField, StepField
+from automation import seen as seen_by
 from automation.forms.branch import BranchForm
 from automation.kinds.arms import about_arms, read
 from automation.models import Enrollment
 from campaigns.step_kinds import Arm, Done, StepKind
-from lib.words import in_plain_words
 from ops.models import SiteSettings
 from segments import conditions
-from segments.field_leaf import type_of
-from segments.fields import Field, JsonField, found
-from segments.leaves import SUBJECTS, Scope
 
 MOST = 20
 ELSE = Arm("else", "Everybody else")
-LIGHT = (Field, JsonField, DataField, StepField)  # whose values cost next to nothing to show
-SHOWN = 50
 
 
 class Way(msgspec.Struct, kw_only=True):
@@ -70,7 +64,8 @@ class BranchKind(StepKind):
         here = now.astimezone(SiteSettings.get().zone)
         ids = [visit.enrollment.pk for visit in visits]
         contacts = {visit.enrollment.contact_id for visit in visits}
-        first, seen = _first_ways(ways, ids, contacts, here), _seen(ways, ids, contacts, here)
+        first = _first_ways(ways, ids, contacts, here)
+        seen = seen_by.values([way.condition for way in ways], ids, contacts, here)
         said = [conditions.sentence(way.condition, "enrollment") for way in ways]
         return [_outcome(ways, said, first.get(pk), seen.get(pk, {})) for pk in ids]
 
@@ -103,21 +98,6 @@ def _first_ways(ways: Sequence[Way], ids: list[int], contacts: set[int], here) -
     for pk, number in asked[0].union(*asked[1:], all=True) if len(asked) > 1 else asked[0]:
         found[pk] = min(number, found.get(pk, number))
     return found
-
-
-def _seen(ways: Sequence[Way], ids: list[int], contacts: set[int], here) -> dict[int, dict[str, str]]:
-    """Enrollment → the values that the conditions compared, in words; one query at most."""
-    scope = Scope(SUBJECTS["enrollment"], here, only=contacts)
-    named: dict[str, Any] = {}
-    for leaf in (leaf for way in ways for leaf in conditions.leaves(way.condition)):
-        field = found(leaf["field"], scope) if "field" in leaf else None
-        if isinstance(field, LIGHT) and len(named) < SHOWN:
-            named.setdefault(field.label, field.seen(scope, type_of(leaf, scope)))
-    if not named:
-        return {}
-    columns = {f"seen_{number}": column for number, column in enumerate(named.values())}
-    rows = Enrollment.objects.filter(pk__in=ids).order_by().annotate(**columns).values_list("pk", *columns)
-    return {pk: dict(zip(named, map(in_plain_words, values), strict=True)) for pk, *values in rows}
 
 
 def _outcome(ways: Sequence[Way], said: list[str], number: int | None, seen: dict[str, str]) -> Done:

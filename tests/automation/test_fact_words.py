@@ -58,6 +58,14 @@ def test_the_values_that_a_kind_saw_are_told_in_words(kind):
     assert not re.search(r"[{}\[\]_]|T\d\d:|\+00", str(found)[1:-1].replace("'", ""))
 
 
+def test_who_was_held_by_the_fuse_sees_how_many_were_mailed():
+    facts = {"fuse": "released", "fuse_released": NINE, "mailed_that_day": 5000, "best_day_before": 12}
+    assert fact_words.in_words("email", facts, KATHMANDU) == [
+        ("The fuse", "released"), ("Let go on by a person", SAID), ("People mailed that day", "5000"),
+        ("The most on a day before", "12"),
+    ]  # fmt: skip
+
+
 def test_who_was_held_by_a_frequency_limit_sees_which():
     capped = {"since": NINE, "priority": 2, "limit": "3 mails in 7 days"}
     assert fact_words.in_words("email", {"capped": capped}, KATHMANDU) == [

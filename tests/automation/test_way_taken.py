@@ -139,3 +139,11 @@ def test_a_campaign_that_ended_is_still_drawn():
     lifecycle.archive(campaign, None, NOW)
     found = way()
     assert found.stops[-1].title == "Left early" and numbers(found) == {"a": [1]}
+
+
+def test_who_skipped_a_step_sees_the_values_by_which_it_was_decided():
+    flow(step("a", "wait", {"amount": 1, "unit": "days"}, "b", only_if=PRO), wait("b", 5))
+    happens(["ann"])
+    engine.run(NOW)
+    skipped = way().taken[0]
+    assert skipped.words.startswith("Skipped: it is done only if") and skipped.saw == [("Their plan", "empty")]

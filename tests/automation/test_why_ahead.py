@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from automation import holdouts, whying
+from automation.fuse_models import Fuse
 from automation.models import Enrollment, SiteAssignment
 from automation.why_checks import Check
 from campaigns.document import Reentry, Trigger
@@ -191,6 +192,15 @@ def test_a_mail_that_is_stopped_for_everybody_is_told():
     site(sending_stopped_at=NOW)
     found = whying.about(flow(mail("a")), ann(), NOW).ahead
     assert said(found, "Sending")[0][1] is True
+
+
+def test_a_mail_that_the_fuse_holds_is_told():
+    campaign = flow(mail("a"))
+    Fuse.objects.create(campaign=campaign, step_uid="a", blown_at=NOW, cause="many", mailed=5000, best=12)
+    assert (
+        "is held until a person lets it go on: this step mailed 5,000 people today"
+        in (said(whying.about(campaign, ann(), NOW).ahead, "Fuse")[0][2])
+    )
 
 
 def test_looking_asks_as_often_for_ten_mails_and_limits_as_for_one():
