@@ -159,7 +159,8 @@ class WayTaken:
 
     @property
     def goes_on(self) -> str:
-        return fact_words.clock_time(self.enrollment.due_at, self.zone) if self.enrollment.due_at else ""
+        at = self.enrollment.due_at
+        return fact_words.clock_time(self.clock(at) if self.clock else at, self.zone) if at else ""
 
     @cached_property
     def taken(self) -> list[Stop]:

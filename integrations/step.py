@@ -32,6 +32,7 @@ class CrmKind(StepKind):
     key, label, icon = "crm", "Push to a CRM", "contact_mail"
     group, form = "Outside", CrmForm
     help = "Makes their record in your CRM, or brings it up to date, so that sales see what is known here."
+    saw = {"record": "Its id there", "link": ""}  # the explanation has the link
     outside = True
 
     def problems(self, config):

@@ -42,6 +42,7 @@ KINDS = {
     "start": ({"enrollment": 17}, []),
     "end": ({}, []),
     "leave": ({}, []),
+    "crm": ({"record": "0031x", "link": "https://crm.example/0031x"}, [("Its id there", "0031x")]),
     "webhook": ({"status": 503}, [("Status of the answer", "503")]),
 }  # fmt: skip
 
