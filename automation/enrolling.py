@@ -71,7 +71,7 @@ def occasion(*names: object) -> UUID:
 
 @dataclass
 class Entry:
-    """Somebody about to enter a campaign; `held_out` says in a sentence why they get nothing there."""
+    """Somebody about to enter a campaign; `held_out` says in a sentence why they get no marketing there."""
 
     campaign: Campaign
     document: Document
@@ -79,6 +79,7 @@ class Entry:
     key: str
     restarts: Enrollment | None = None
     held_out: str = ""
+    goes_through: bool = False  # held out, too: the campaign's transactional mail is for everybody
 
 
 def insert(entries: Sequence[Entry], now: datetime, spread: timedelta = timedelta()) -> dict[int, int]:
@@ -97,6 +98,7 @@ def insert(entries: Sequence[Entry], now: datetime, spread: timedelta = timedelt
 
 def _row(entry: Entry, now: datetime, spread: timedelta) -> dict:
     start, first = entry.start, entry.document.steps[0]
+    over = bool(entry.held_out) and not entry.goes_through
     later = spread * (start.contact_id % SPREAD_PARTS) / SPREAD_PARTS
     return {
         "campaign_id": entry.campaign.id,
@@ -105,17 +107,17 @@ def _row(entry: Entry, now: datetime, spread: timedelta) -> dict:
         "entry_key": entry.key,
         "once": entry.document.reentry.mode == "once",
         "arm": "holdout" if entry.held_out else "",
-        "state": Enrollment.State.FINISHED if entry.held_out else Enrollment.State.ACTIVE,
+        "state": Enrollment.State.FINISHED if over else Enrollment.State.ACTIVE,
         "step_uid": first.uid,
-        "due_at": None if entry.held_out else now + later,
+        "due_at": None if over else now + later,
         "data": start.properties,
         "event_type": start.type,
         "event_id": start.id,
         "event_at": start.occurred_at,
         "hops": start.hops,
         "entered_at": now,
-        "left_at": now if entry.held_out else None,
-        "reason": "holdout" if entry.held_out else "",
+        "left_at": now if over else None,
+        "reason": "holdout" if over else "",
         "explanation": entry.held_out,
     }
 

@@ -20,6 +20,7 @@ from campaigns.windows import Window
 from ops.models import SiteSettings
 
 SKIPPED = "Left out, as a wait before it said: its date was past or missing."
+HELD_OUT = "Not sent: they are held out by chance, and get transactional mail only."
 OUTSIDE = "outside_window"
 
 
@@ -32,6 +33,9 @@ def turned(visits: Sequence[Visit], now: datetime, transactional: bool = False) 
     if not without:
         return {}
     found = {place: _left_out(visit) for place, visit in without.items() if visit.enrollment.skips_message}
+    if not transactional:
+        held_out = [place for place, visit in without.items() if visit.enrollment.arm == "holdout"]
+        found |= {place: Done(HELD_OUT, arm="holdout") for place in held_out}
     hours = _hours(visits[0], transactional)
     for place in without.keys() - found.keys() if hours.windows else ():
         if outcome := hours.held(visits[place], now):

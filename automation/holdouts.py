@@ -7,33 +7,39 @@ from automation.enrolling import Entry
 from automation.models import Assignment, SiteAssignment
 from campaigns.document import Document
 from campaigns.models import Campaign, EmailTemplate
+from campaigns.numbers import MAIL_KINDS
 from lib.chances import share_of
 from ops.models import SiteSettings
 
 HOLDOUT, IN = "holdout", "in"
 OF_CAMPAIGN = "Held out by chance, to measure what the campaign does."
 OF_SITE = "Held out by chance from all campaigns of the site, to measure what they do together."
+BUT = "They get its transactional mail only."
 
 
 def assign(entries: Sequence[Entry], now: datetime) -> None:
     """Hold out the campaigns' share of those who enter, and the site's; whoever was assigned before stays so.
 
-    Transactional mail is for everybody: a campaign that sends no other mail holds nobody out.
+    Transactional mail is for everybody: a campaign that sends no other mail holds nobody out, and where it sends both
+    those who are held out go through it without its marketing mails.
     """
     of_site = SiteSettings.get().holdout if entries else 0
     concerned = [entry for entry in entries if entry.document.holdout or of_site]
-    exempt = _transactional(concerned)
-    concerned = [entry for entry in concerned if entry.campaign.pk not in exempt]
+    kinds = _kinds_of_mail(concerned)
+    concerned = [entry for entry in concerned if kinds[entry.campaign.pk] != {True}]
     if not concerned:
         return
     _by_campaign([entry for entry in concerned if entry.document.holdout], now)
     if of_site:
         _by_site(concerned, of_site, now)
+    for entry in concerned:
+        if entry.held_out and True in kinds[entry.campaign.pk]:
+            entry.goes_through, entry.held_out = True, f"{entry.held_out} {BUT}"
 
 
 def is_exempt(document: Document) -> bool:
     """Does it send mail, and none but transactional?"""
-    named = {step.config["template"] for step in document.steps if step.kind == "email"}
+    named = {step.config["template"] for step in document.steps if step.kind in MAIL_KINDS}
     return bool(named) and not EmailTemplate.objects.filter(pk__in=named, transactional=False).exists()
 
 
@@ -88,17 +94,15 @@ def _by_site(entries: Sequence[Entry], percent: int, now: datetime) -> None:
             entry.held_out = entry.held_out or OF_SITE
 
 
-def _transactional(entries: Iterable[Entry]) -> set[int]:
-    """Campaigns that send mail, and none but transactional."""
+def _kinds_of_mail(entries: Iterable[Entry]) -> dict[int, set[bool]]:
+    """By campaign: whether it sends transactional mail (True), marketing (False), both or none."""
     mails: dict[int, set[int]] = {
-        entry.campaign.pk: {step.config["template"] for step in entry.document.steps if step.kind == "email"}
+        entry.campaign.pk: {step.config["template"] for step in entry.document.steps if step.kind in MAIL_KINDS}
         for entry in entries
     }
     named = {template for templates in mails.values() for template in templates}
-    if not named:
-        return set()
-    marketing = set(EmailTemplate.objects.filter(pk__in=named, transactional=False).values_list("pk", flat=True))
-    return {campaign for campaign, templates in mails.items() if templates and not templates & marketing}
+    kinds = dict(EmailTemplate.objects.filter(pk__in=named).values_list("pk", "transactional")) if named else {}
+    return {campaign: {kinds[pk] for pk in templates if pk in kinds} for campaign, templates in mails.items()}
 
 
 def share(campaign_id: int, contact_id: int, name: str) -> float:

@@ -26,6 +26,7 @@ MAIL_KINDS = ("email", "digest")  # kinds of steps whose mails are counted
 NO_MAIL = {
     "capped": "Over a frequency limit",
     "outside_window": "Outside of the send window",
+    "holdout": "Held out by chance",
     "skipped": "Left out: “only if”, or a date that was past",
 }
 NOT_DONE = ("failed", "refused")  # ways out of the other kinds of steps, of those with whom it did not work
