@@ -22,7 +22,6 @@ class PropertyRow(RowForm):
         required=False,
         max_length=300,
         widget=Suggesting(),
-        help_text="Such as contact.plan, computed.total_spent or score.lead.points.",
     )
     property = forms.CharField(
         label="Property in the CRM",
@@ -36,7 +35,6 @@ class PropertyRow(RowForm):
         self.connector = connector
         widget: Any = self.fields["field"].widget
         widget.options = offers
-        self.fields["property"].help_text = connector.property_help if connector else ""
 
     def clean_field(self) -> str:
         key = self.cleaned_data["field"].strip()

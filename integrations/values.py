@@ -2,16 +2,22 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef
 
 from automation import liquid_values
 from automation.liquid_values import NotWritten
-from contacts.models import Contact
+from contacts.models import Contact, ContactTag
 from integrations.models import Connection, Push
 from ops.models import SiteSettings
 from segments.catalogue import catalogue
-from segments.fields import UnknownField, found
+from segments.fields import Field, UnknownField, as_json, found
 from segments.leaves import SUBJECTS, Scope
+
+TAGS = ContactTag.objects.filter(contact=OuterRef("pk"))
 
 
 def offers() -> list[tuple[str, str]]:
@@ -25,7 +31,9 @@ def about_field(key: str) -> str:
     """What is wrong with a field of the mapping, in a sentence; empty if nothing is."""
     scope = Scope(SUBJECTS["contact"], asks_database=True)
     try:
-        return next(iter(found(key, scope).vanished(scope)), "")
+        field = found(key, scope)
+        said = next(chain(field.refused(scope), field.vanished(scope)), "")
+        return said.replace(", so nobody fits", "")  # as a field says it of conditions
     except UnknownField as fault:
         return str(fault)
 
@@ -49,10 +57,15 @@ def of_contacts(connection: Connection, ids: Collection[int], now: datetime) -> 
 
 
 def _value(key: str, scope: Scope) -> Any:
+    """The value as somebody wrote it: what conditions see of text is in small letters, to be compared."""
+    if key == "contact.tags":
+        return as_json(ArraySubquery(TAGS.order_by("tag__name").values("tag__name")))
     try:
         field = found(key, scope)
     except UnknownField:
         return None
+    if isinstance(field, Field) and not field.source:
+        return as_json(F(field.path))
     return field.seen(scope, field.type or "text")
 
 

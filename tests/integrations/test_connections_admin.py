@@ -79,6 +79,7 @@ WRONG = [
     ({"mapping-0-field": "plan", "mapping-0-property": "plan"}, "“plan” is not a field"),
     ({"mapping-0-field": "event.total", "mapping-0-property": "plan"}, "needs an event"),
     ({"mapping-0-field": "computed.nope", "mapping-0-property": "plan"}, "There is no computed attribute"),
+    ({"mapping-0-field": "score.nope", "mapping-0-property": "plan"}, "score.nope"),
     ({"mapping-0-field": "contact.name", "mapping-0-property": "First Name"}, "is no property of HubSpot"),
     ({"mapping-0-field": "contact.name", "mapping-0-property": "email"}, "is written by itself"),
     ({"mapping-1-property": "firstname"}, "“firstname” stands there twice; remove one."),

@@ -89,16 +89,38 @@ def test_missing_values_are_left_as_they_are_there(inbox, hubspot, sign_up):
     }  # fmt: skip
 
 
-def test_what_conditions_can_read_can_be_written(inbox, hubspot, sign_up):
-    from contacts.models import ContactTag, Tag
+FIELDS = {
+    "contact.tags": "VIP;early", "contact.seats": "12", "contact.name": "Ann Smith", "contact.timezone": "Europe/Paris",
+    "contact.email": "ann@example.com", "contact.is_test": "false", "contact.Plan.tier": "Gold", "contact.on": "true",
+    "contact.created_at": "2026-03-02T08:00:00+00:00", "company.name": "Acme Ltd", "company.key": "ACME",
+    "computed.orders": "2", "computed.last": "Blue Shoe", "score.lead": "8", "score.lead.band": "Cold",
+}  # fmt: skip
 
-    mapping = [{"field": "contact.tags", "property": "tags"}, {"field": "contact.seats", "property": "total"}]
-    pushing(connection(mapping=mapping))
-    sign_up("ann", run=False, traits={"seats": 12})
-    for name in ("vip", "early"):
-        ContactTag.objects.create(contact=Contact.objects.get(), tag=Tag.objects.create(name=name))
-    engine.run(NOW)
-    assert hubspot.by_email("ann@example.com") == {"email": "ann@example.com", "tags": "early;vip", "total": "12"}
+
+def test_what_conditions_can_read_can_be_written_as_it_was_typed(inbox, hubspot, sign_up, track, monkeypatch):
+    from contacts.models import Company, CompanyMember, ContactTag, Tag
+    from segments.computed_models import ComputedAttribute
+    from tests.integrations import hubspot as fake
+    from tests.scoring import building
+
+    names = {key: f"p{number}" for number, key in enumerate(FIELDS)}
+    monkeypatch.setattr(fake, "PROPERTIES", {"email", *names.values()})
+    building.made(rules=[building.on("order.completed", 4)], now=NOW - DAY)
+    made = {"event": "order.completed", "filled_at": NOW}
+    ComputedAttribute.objects.create(key="orders", label="orders", type="number", measure="count", **made)
+    ComputedAttribute.objects.create(key="last", label="last", type="text", measure="last", of="item", **made)
+    pushing(connection(mapping=[{"field": key, "property": name} for key, name in names.items()]))
+    for ago, item in ((HOUR, "Red Hat"), (MINUTE, "Blue Shoe")):
+        track(NOW - ago, "ann", "order.completed", item=item)
+    traits = {"seats": 12, "Plan": {"tier": "Gold"}, "on": True, "timezone": "Europe/Paris"}
+    contact = Contact.objects.get()
+    for name in ("VIP", "early"):
+        ContactTag.objects.create(contact=contact, tag=Tag.objects.create(name=name))
+    company = Company.objects.create(key="ACME", attributes={"name": "Acme Ltd"})
+    CompanyMember.objects.create(contact=contact, company=company)
+    sign_up("ann", traits=traits)
+    written = hubspot.by_email("ann@example.com")
+    assert {key: written.get(name) for key, name in names.items()} == FIELDS
 
 
 def test_what_the_crm_refuses_fails_in_plain_words_and_holds_up_nobody(inbox, hubspot, sign_up):
