@@ -31,7 +31,7 @@ def enrollment_page(model_admin, request: HttpRequest, object_id: str) -> HttpRe
         now=clock.now(),
         buttons=hand_pages.buttons(request, enrollment),
         why=f"{reverse('admin:automation_enrollment_why')}?contact={enrollment.contact_id}"
-        f"&campaign={enrollment.campaign_id}",
+        f"&campaign={enrollment.campaign.test_of_id or enrollment.campaign_id}",
         contact_link=link_to(enrollment.contact),
         campaign_link=link_to(enrollment.campaign.test_run if enrollment.campaign.test_of_id else enrollment.campaign),
     )

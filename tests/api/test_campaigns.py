@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from automation import requesting
+from automation import requesting, running
 from automation.models import Enrollment, EntryRequest, Fuse
 from campaigns import lifecycle
 from campaigns.document import Trigger
@@ -103,6 +103,18 @@ def test_somebody_is_let_in_now_and_their_way_is_told(api, welcome, ann):
     listed = api.get(f"/api/campaigns/{welcome.pk}/enrollments/?state=active").json()["results"]
     assert [one["id"] for one in listed] == [row["id"]]
     assert api.get(f"/api/campaigns/{welcome.pk}/enrollments/?state=exited").json()["results"] == []
+
+
+def test_runs_of_tests_are_told_to_nobody(api, welcome, ann, now):
+    Contact.objects.filter(pk=ann.pk).update(is_test=True)
+    ann.refresh_from_db()
+    run = running.start(welcome, [ann], None, now, running.Choices())
+    assert api.get("/api/contacts/user:ann/enrollments/").json()["results"] == []
+    assert api.get(f"/api/enrollments/{Enrollment.objects.get().pk}/").status_code == 404
+    assert api.get(f"/api/campaigns/{run.campaign_id}/").status_code == 404
+    assert [one["id"] for one in api.get("/api/campaigns/").json()["results"] if one["name"] == welcome.name] == [
+        welcome.pk
+    ]
 
 
 def test_who_may_not_enter_is_told_why(api, welcome, ann):

@@ -1,5 +1,7 @@
 """The pages of test runs: a marketer starts one, sees how it goes, does it again, stops it."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
@@ -117,6 +119,18 @@ def test_runs_are_in_no_list_of_campaigns_or_of_people_inside(marketer):
     row = Enrollment.objects.get()
     page = text(marketer.get(reverse("admin:automation_enrollment_change", args=[row.pk])))
     assert "Test run of “Thanks”" in page
+
+
+def test_the_way_that_they_took_is_told_by_the_clock_of_the_run(marketer, inbox):
+    me = ContactFactory(is_test=True)
+    running.start(drafted(wait("pause", 1, "hello"), mail("hello")), [me], None, NOW, Choices())
+    for minutes in (0, 1):
+        engine.run(NOW + timedelta(minutes=minutes))
+    row = Enrollment.objects.get()
+    page = text(marketer.get(reverse("admin:automation_enrollment_change", args=[row.pk])))
+    assert "Times are those of the test run’s own clock, in" in page
+    assert "See the event" not in page, "it was made up"
+    assert "Mon 2 Mar 2026" in page and "Tue 3 Mar 2026" in page and row.left_at == NOW + timedelta(minutes=1)
 
 
 def test_an_analyst_looks_and_starts_nothing(client):
