@@ -49,8 +49,8 @@ DEEDS = {
 
 
 def found(campaign: int | None = None, step: str = "") -> QuerySet[Enrollment]:
-    """Those of a campaign, or of one step of it; else of all."""
-    rows = Enrollment.objects.filter(releasing.PARKED)
+    """Those of a campaign, or of one step of it; else of all but test runs, which have pages of their own."""
+    rows = Enrollment.objects.filter(releasing.PARKED, campaign__test_of=None)
     if campaign is not None:
         rows = rows.filter(campaign=campaign)
     return rows.filter(step_uid=step) if step else rows

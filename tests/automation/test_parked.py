@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from automation import parked
 from automation.models import Enrollment
+from campaigns.models import Campaign
 from lib import clock
 from ops import jobs
 from ops.models import Job
@@ -81,6 +82,14 @@ def test_all_in_the_whole_site_are_taken_out():
     assert "Take out: all 5 people stopped by a fault?" in client.get(there).content.decode()
     client.post(there)
     assert work_off().result == "5 people were taken out." and states(rows) == {"exited"}
+
+
+def test_test_runs_are_left_alone():
+    campaign = CampaignFactory()
+    (row,) = stopped(campaign, 1)
+    copy = Campaign.with_tests.create(name="Copy", draft={}, test_of=campaign, edited_at=clock.now())
+    Enrollment.objects.filter(pk=row.pk).update(campaign=copy)
+    assert parked.start("release", None, "", "", None, clock.now()) is None and states([row]) == {"parked"}
 
 
 def test_a_job_that_is_cancelled_leaves_the_rest_and_one_that_goes_on_does_nobody_twice():
