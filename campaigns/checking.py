@@ -15,6 +15,7 @@ from segments import conditions
 
 MAX_NAME, MOST_BETWEEN = 80, 1_000
 ENTRY_KEY = re.compile(r"[A-Za-z_][\w.-]{0,59}")
+SAME_UID = "Two steps have the same uid; remove one."
 NO_ENTRY_KEY = "Write the name of one event property, such as order_id."
 
 
@@ -114,9 +115,7 @@ def _about_steps(document: Document) -> list[Problem]:
     if len(document.steps) > MAX_STEPS:
         return [Problem("steps", f"A campaign has at most {MAX_STEPS} steps; split it.")]
     uids = [step.uid for step in document.steps]
-    found = [
-        Problem(f"steps[{uid}]", "Two steps have the same uid; remove one.") for uid in set(uids) if uids.count(uid) > 1
-    ]
+    found = [Problem(f"steps[{uid}]", SAME_UID) for uid in set(uids) if uids.count(uid) > 1]
     for step in document.steps:
         found += _about_step(step, set(uids))
     return found + list(_about_circles(document))

@@ -91,6 +91,7 @@ def _compare(model_admin, request, content: bytes, obstacles=()) -> HttpResponse
         change=change,
         campaign=change.campaign,
         effect=_effect(change),
+        unready=change.file.unready,
         obstacles=[*obstacles, *_obstacles(change)],
         content=base64.b64encode(content).decode(),
         revision=change.campaign.revision if change.campaign else "",

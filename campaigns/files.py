@@ -16,7 +16,6 @@ from campaigns.document import Document, StepDoc, parse, to_json
 from campaigns.models import Campaign
 from campaigns.naming import Fault, ToNames, ToNumbers
 from campaigns.step_kinds import STEP_KINDS
-from contacts.models import Topic
 from lib import plain_yaml
 from lib.said_plainly import plainly
 
@@ -25,6 +24,7 @@ UID = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 HEAD = (
     "# A campaign of Dripline. Make a draft of it: manage.py campaigns apply FILE --by NAME, or Upload in the admin.\n"
 )
+NEEDED = {"name", "type"}  # without which nobody would find it again
 ALWAYS = {"type", "objective", "triggers"}  # also where they are as usual; what has no usual value always stands
 
 
@@ -46,10 +46,14 @@ class Written:
 
 @dataclass
 class CampaignFile:
-    """What a file says: which campaign it is of (empty: the one of that name), and its definition."""
+    """What a file says: which campaign it is of (empty: the one of that name), and its definition.
+
+    `unready`: what keeps it from being published; a draft may hold that.
+    """
 
     uid: str
     document: Document
+    unready: list[Fault] = field(default_factory=list)
 
 
 # --- writing ---
@@ -141,7 +145,7 @@ def _inner(kind: Any) -> type[msgspec.Struct] | None:
 
 
 def read(raw: bytes | str) -> CampaignFile:
-    """What a file says; raises NotReadable with everything that is wrong, each at its place."""
+    """What a file says; raises NotReadable with everything that no draft can hold, each at its place."""
     try:
         value = plain_yaml.load(raw)
     except plain_yaml.Unreadable as fault:
@@ -156,9 +160,10 @@ def read_value(value: Any) -> CampaignFile:
     document = _typed(numbers.translated(plain, ""))
     if numbers.faults:
         raise NotReadable(numbers.faults)
-    if faults := [*_about_topic(document), *(Fault(one.place, one.sentence) for one in checking.problems(document))]:
+    unready = [Fault(one.place, one.sentence) for one in checking.problems(document)]
+    if faults := [fault for fault in unready if fault.place in NEEDED or fault.sentence == checking.SAME_UID]:
         raise NotReadable(faults)
-    return CampaignFile(uid, document)
+    return CampaignFile(uid, document, unready)
 
 
 def outline(value: Any) -> Document:
@@ -225,8 +230,3 @@ def _typed(plain: dict[str, Any]) -> Document:
     except msgspec.ValidationError as fault:
         said = plainly(fault)
         raise NotReadable([Fault(said.path, f"{'This' if said.path else 'It'} {said.words}.")]) from fault
-
-
-def _about_topic(document: Document) -> Iterator[Fault]:
-    if document.topic and not Topic.objects.filter(key=document.topic).exists():
-        yield Fault("topic", f"There is no topic “{document.topic[:80]}”; make it first, or name another one.")

@@ -67,6 +67,8 @@ def _made(starter: Starter, uid: str, user: Any, now: datetime, base: str) -> Ca
         "segment": {BY_KEY[key].name: _segment(key, user, now).name for key in starter.segments},
     }
     file = files.read_value({**_placed(deepcopy(starter.campaign), names, base), "uid": uid})
+    if file.unready:
+        raise files.NotReadable(file.unready)
     file.document.name = _free(file.document.name, Campaign)
     campaign = lifecycle.create(file.document, user, now)
     campaign.uid = uid

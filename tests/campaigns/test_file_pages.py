@@ -75,9 +75,18 @@ def test_the_same_file_offers_nothing_to_take(campaign):
 
 
 def test_what_is_wrong_is_shown_with_its_place(db):
-    shown = chosen(browser("Marketer"), GOOD.replace("users.signed_up", "users.vanished"))
+    shown = chosen(browser("Marketer"), GOOD.replace("kind: leave", "kind: leave, only_if: {segment: Gone}"))
     assert shown.status_code == 400
+    assert "<strong>steps[bye].only_if.segment</strong>: There is no segment “Gone”" in shown.content.decode()
+
+
+def test_an_unfinished_file_can_be_taken_and_says_what_is_to_be_put_right(db):
+    client = browser("Marketer")
+    shown = chosen(client, "uid: bye\n" + GOOD.replace("users.signed_up", "users.vanished"))
+    assert shown.status_code == 200
     assert "<strong>triggers[0].event</strong>: There is no event type “users.vanished”" in shown.content.decode()
+    agreed(client, shown)
+    assert Campaign.objects.get(uid="bye").state == "draft"
 
 
 @pytest.mark.parametrize(

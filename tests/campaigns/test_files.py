@@ -5,16 +5,18 @@ import re
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns import applying, files, lifecycle
+from campaigns import applying, checking, files, lifecycle
 from campaigns.document import Document, Goal, Reentry, StepDoc, Trigger, Watch, parse, to_json
 from campaigns.files import NotReadable
 from campaigns.models import Campaign, EmailTemplate
 from contacts.models import Topic
 from segments import defining
 from segments.models import Segment
+from tests.campaigns.typing_in import browser, person
 from tests.factories import NOW, CampaignFactory, TemplateFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -174,8 +176,8 @@ def test_whatever_stands_in_a_definition_comes_back(data):
     text = files.written("w", document).text
     try:
         back = files.read(text)
-    except NotReadable as refused:  # what could not be published; but never for what the file is
-        assert all("Expected" not in str(fault) and "unknown here" not in str(fault) for fault in refused.faults)
+    except NotReadable as refused:  # what no draft may be; but never for what the file is
+        assert {fault.place for fault in refused.faults} == {"name"} or checking.SAME_UID in str(refused)
         back = None
     assert back is None or back.document == document
 
@@ -248,11 +250,47 @@ def test_a_short_file_by_hand_is_enough(db):
 )
 def test_what_is_wrong_is_told_in_a_sentence_at_its_place(edit, place, said, db):
     assert edit[0] in GOOD
-    with pytest.raises(NotReadable) as refused:
-        files.read(GOOD.replace(*edit))
-    found = {fault.place: fault.sentence for fault in refused.value.faults}
+    faults = wrong(GOOD.replace(*edit))
+    found = {fault.place: fault.sentence for fault in faults}
     assert place in found and said in found[place], found
-    assert all("\n" not in fault.sentence and "`" not in fault.sentence for fault in refused.value.faults)
+    assert all("\n" not in fault.sentence and "`" not in fault.sentence for fault in faults)
+
+
+def wrong(text):
+    """What is told of a file: because of which it is refused, else what its draft has still to be put right."""
+    try:
+        return files.read(text).unready
+    except NotReadable as refused:
+        return refused.faults
+
+
+UNFINISHED = [
+    ("name: Welcome", "name: Welcome\nholdout: 90"), ("name: Welcome", "name: Welcome\ntopic: news"),
+    ("users.signed_up", "users.vanished"), ("{uid: bye, kind: leave}", "{uid: bye, kind: fly}"),
+    ("{uid: bye, kind: leave}", "{uid: bye, kind: leave, next: {done: nowhere}}"),
+    ("{uid: bye, kind: leave}", "{uid: bye, kind: wait, config: {amount: -1}}"),
+    ("\n- {uid: bye, kind: leave}", " []"), ("triggers: [{event: users.signed_up}]", "triggers: []"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", UNFINISHED, ids=lambda edit: edit[1][-20:])
+def test_an_unfinished_file_becomes_a_draft_that_says_what_is_to_be_put_right(edit, db):
+    read = files.read("uid: bye\n" + GOOD.replace(*edit))
+    assert read.unready
+    made = applying.apply(read, person("Marketer"), NOW)
+    assert (made.uid, made.state) == ("bye", "draft") and parse(made.draft) == read.document
+    assert files.read(files.export(made).text) == read
+    page = browser("Marketer").get(reverse("admin:campaigns_campaign_canvas", args=[made.pk]))
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [("name: Welcome", "name: ''"), ("- {uid: bye, kind: leave}", "- {uid: a, kind: leave}\n- {uid: a, kind: leave}")],
+)
+def test_what_no_draft_may_be_is_refused(edit, db):
+    with pytest.raises(NotReadable):
+        files.read(GOOD.replace(*edit))
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"hello", b"a: 1", json.dumps([[]] * 50).encode(), b"\x00", b"{}"])

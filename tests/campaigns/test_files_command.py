@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
 from campaigns import files, lifecycle
+from campaigns.document import parse
 from campaigns.models import Campaign
 from tests.campaigns.test_files import GOOD
 from tests.factories import NOW, CampaignFactory, TemplateFactory, UserFactory, site
@@ -101,12 +102,31 @@ def test_publish_publishes_what_is_live_and_leaves_the_rest_to_people(file, camp
 def test_all_or_none(file, campaign, boss, tmp_path):
     file.write_text(file.read_text().replace("name: Welcome", "name: Hello there"))
     bad = tmp_path / "bad.yaml"
-    bad.write_text(GOOD.replace("users.signed_up", "users.vanished"))
+    bad.write_text(GOOD.replace("uid: bye, kind", "uid: a b, kind"))
     code, said = run("apply", file, bad, tmp_path / "missing.yaml", "--by", "boss")
     assert code == 2
     code, said = run("apply", file, bad, "--by", "boss")
-    assert code == 2 and f"{bad}: triggers[0].event: There is no event type “users.vanished”" in said
+    assert code == 2 and f"{bad}: steps[0].uid: Give each step a uid" in said
     assert Campaign.objects.get(pk=campaign.pk).name == "Welcome"
+
+
+def test_an_unfinished_file_is_applied_as_a_draft_and_what_is_missing_is_said(boss, tmp_path):
+    file = tmp_path / "unfinished.yaml"
+    file.write_text("uid: bye\n" + GOOD.replace("users.signed_up", "users.vanished"))
+    missing = "triggers[0].event: There is no event type “users.vanished”"
+    code, said = run("diff", file)
+    assert code == 1 and f"Before it can be published: {missing}" in said
+    code, said = run("apply", file, "--by", "boss")
+    assert code == 0 and "1 thing has to be put right before it can be published:" in said and missing in said
+    assert Campaign.objects.get(uid="bye").state == "draft"
+
+
+def test_what_is_live_is_not_published_from_an_unfinished_file(file, campaign, boss):
+    file.write_text(file.read_text().replace("users.signed_up", "users.vanished"))
+    code, said = run("apply", file, "--by", "boss", "--publish")
+    assert code == 2 and "users.vanished" in said
+    campaign.refresh_from_db()
+    assert campaign.live.number == 1 and parse(campaign.draft).triggers[0].event == "users.signed_up"
 
 
 def test_two_files_of_one_campaign_are_refused(file, boss):

@@ -117,6 +117,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {what}.")
             for label, before, after in change.in_words():
                 self.stdout.write(f"  {label}: {f'{before} → ' if before else ''}{after or 'nothing any more'}")
+        for fault in change.file.unready:
+            self.stdout.write(f"  Before it can be published: {fault}")
 
 
 def _changes(names: list[str]) -> Iterator[tuple[str, Change]]:
@@ -183,6 +185,9 @@ def _apply_one(name: str, change: Change, user: Any, publish: bool) -> str:
         "made a draft of" if change.is_new else "updated the draft of" if change.changes_anything else "left as it was"
     )
     said = f"{name}: {done} “{campaign}” ({campaign.uid})."
+    if unready := change.file.unready:
+        left = "1 thing has" if len(unready) == 1 else f"{len(unready)} things have"
+        said = "\n  ".join([f"{said} {left} to be put right before it can be published:", *map(str, unready)])
     if not publish:
         return said
     if campaign.live is None:
