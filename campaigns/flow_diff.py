@@ -15,6 +15,7 @@ WORDS = {
     "changed": "changed",
     "leads": "leads elsewhere",
 }
+BESIDE = 430  # pixels: two of them stand beside each other
 FATES = {"removed": "to be decided", "wait": "keep their time, or anew"}
 
 
@@ -34,6 +35,11 @@ class Pictures:
 
     sides: list[Side]
     legend: list[tuple[str, str, str]]
+
+    @property
+    def wide(self) -> bool:
+        """Whether they stand below each other: side by side nothing could be read any more."""
+        return any(side.drawing.shown[0] > BESIDE for side in self.sides)
 
 
 def pictures(old: Document, new: Document, changes: list[StepChange], people: bool = False) -> Pictures | None:

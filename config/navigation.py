@@ -93,13 +93,13 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     page("All campaigns", "account_tree", "campaigns_campaign_changelist", "campaigns.view_campaign"),
-                    page("New campaign", "add_circle", "campaigns_campaign_new", "campaigns.add_campaign"),
                     page(
                         "People inside",
                         "directions_walk",
                         "automation_enrollment_changelist",
                         "automation.view_enrollment",
                     ),
+                    page("Steps taken", "footprint", "automation_visit_changelist", "automation.view_visit"),
                     page("Test runs", "science", "automation_testrun_changelist", "automation.view_testrun"),
                     page("Webhook calls", "webhook", "automation_call_changelist", "automation.view_call"),
                     page("Pushes to CRMs", "contact_mail", "integrations_push_changelist", "integrations.view_push"),

@@ -14,11 +14,21 @@ function offer(anchor, entries, choose, title) {
   pick(anchor, holder, entries, { choose, title });
 }
 
+// A step as menus name it: one of several with the same title is told by what comes before it.
+export function calledIn(store, uid) {
+  const title = store.title(uid);
+  if (!uid) return title;
+  if (store.drawing.order.filter((other) => store.title(other) === title).length < 2) return `“${title}”`;
+  const line = store.drawing.picture.lines.find((one) => one.to === uid && one.what !== "back");
+  if (!line) return `“${title}” to which no way leads`;
+  return `“${title}” that follows ${line.from ? `“${store.title(line.from)}”` : "the entry"}${line.label ? ` on the way “${line.label}”` : ""}`;
+}
+
 export function offerKinds(store, anchor, place, { add, lead }) {
   const kinds = store.kinds.map(({ key, label, group, help }) => ({ kind: "kind", key, label, group, note: help }));
   const others = place.into ? [] : store.drawing.order.filter((uid) => uid !== place.from && !leadsTo(store, place, uid));
   const group = "Or lead this way to a step that is there";
-  const steps = others.map((uid) => ({ kind: "lead", key: uid, label: store.title(uid), group, note: store.step(uid).label }));
+  const steps = others.map((uid) => ({ kind: "lead", key: uid, label: calledIn(store, uid), group, note: store.step(uid).label }));
   const end = !place.into && place.from && !leadsTo(store, place, null)
     ? [{ kind: "lead", key: END, label: "The end", group, note: "What follows is not reached this way any more" }] : [];
   offer(anchor, [...kinds, ...steps, ...end], (entry) => {
@@ -32,9 +42,9 @@ function leadsTo(store, place, uid) {
 }
 
 export function placeInWords(store, place) {
-  if (place.into) return `before “${store.title(place.into)}”`;
+  if (place.into) return `before ${calledIn(store, place.into)}`;
   const line = store.drawing.picture.lines.find((one) => one.from === place.from && one.arm === place.arm);
-  const after = place.from ? `after “${store.title(place.from)}”` : "at the beginning";
+  const after = place.from ? `after ${calledIn(store, place.from)}` : "at the beginning";
   return line?.label ? `${after}, way “${line.label}”` : after;
 }
 

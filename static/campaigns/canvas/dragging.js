@@ -1,17 +1,35 @@
 // A card is dragged to a “+”: there its step goes, with its arms up to where they meet. With Ctrl or Alt it is copied.
+// A finger lifts it by resting on it; before that it moves the page, as everywhere.
 import { h } from "../../segments/builder/dom.js";
 
 const FAR = 6; // pixels, before a press becomes a drag
 const NEAR = 90;
+const HOLD = 450; // milliseconds
 
 export function draggable(store, stage, deeds, view) {
   stage.addEventListener("pointerdown", (event) => {
     const card = event.target.closest("[data-card]");
-    if (!store.editable || event.button !== 0 || event.pointerType === "touch" || view.narrow) return;
-    if (card?.dataset.card && !event.target.closest("a, [data-menu]")) follow(card, event);
+    if (!store.editable || event.button !== 0 || view.narrow) return;
+    if (!card?.dataset.card || event.target.closest("a, [data-menu]")) return;
+    if (event.pointerType === "touch") hold(card, event);
+    else follow(card, event);
   });
+  let held = false;
+  stage.addEventListener("touchmove", (event) => { if (held) event.preventDefault(); }, { passive: false });
+  stage.addEventListener("contextmenu", (event) => { if (held) event.preventDefault(); });
 
-  function follow(card, begun) {
+  function hold(card, begun) {
+    const stop = () => {
+      clearTimeout(timer);
+      for (const [name, listener] of listeners) removeEventListener(name, listener, true);
+    };
+    const timer = setTimeout(() => { stop(); held = true; follow(card, begun, true); }, HOLD);
+    const moved = (event) => { if (Math.hypot(event.clientX - begun.clientX, event.clientY - begun.clientY) > FAR * 2) stop(); };
+    const listeners = [["pointermove", moved], ["pointerup", stop], ["pointercancel", stop]];
+    for (const [name, listener] of listeners) addEventListener(name, listener, true);
+  }
+
+  function follow(card, begun, lifted = false) {
     let ghost, target;
     const move = (event) => {
       if (!ghost && Math.hypot(event.clientX - begun.clientX, event.clientY - begun.clientY) < FAR) return;
@@ -25,6 +43,7 @@ export function draggable(store, stage, deeds, view) {
       ghost.classList.toggle("cv-copies", event.ctrlKey || event.altKey);
     };
     const end = (event) => {
+      held = false;
       for (const [name, listener] of listeners) removeEventListener(name, listener, true);
       if (!ghost) return;
       ghost.remove();
@@ -38,6 +57,7 @@ export function draggable(store, stage, deeds, view) {
     const key = (event) => { if (event.key === "Escape" && ghost) { event.preventDefault(); event.stopPropagation(); end(event); } };
     const listeners = [["pointermove", move], ["pointerup", end], ["pointercancel", end], ["keydown", key]];
     for (const [name, listener] of listeners) addEventListener(name, listener, true);
+    if (lifted) { ghost = lift(card); move(begun); }
   }
 
   function lift(card) {

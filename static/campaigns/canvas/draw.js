@@ -1,5 +1,6 @@
 // The flow on the page: lines below, and a list of cards in the order in which they are read, each with its ways out.
 import { h, icon } from "../../segments/builder/dom.js";
+import { calledIn } from "./choices.js";
 import { lines } from "./lines.js";
 import { countOf, numbersOf } from "./numbers.js";
 
@@ -28,7 +29,7 @@ function item(store, uid, index, ways) {
   card.style.top = `${y}px`;
   const join = store.drawing.picture.joins.find((one) => one.into === uid);
   return h("li", { class: "cv-item", "data-item": uid },
-    join && store.editable && plus({ into: uid }, join, `Add a step before “${store.title(uid)}”, for all who get there`, uid),
+    join && store.editable && plus({ into: uid }, join, `Add a step before ${calledIn(store, uid)}, for all who get there`, uid),
     card, ways.map((line) => way(store, line, line.label || line.to !== store.drawing.order[index])));
 }
 
@@ -53,7 +54,7 @@ function stepCard(store, uid, index) {
       h("span", { class: "cv-title" }, step.title),
       step.only_if && h("span", { class: "cv-if" }, `Only if ${step.only_if}`),
       wrong(faults)),
-    store.editable && h("button", { type: "button", class: "cp-tool cv-more", "data-menu": uid, "aria-haspopup": "menu", "aria-label": `What to do with “${step.title}”`, title: "More", tabindex: "-1" }, icon("more_vert")),
+    store.editable && h("button", { type: "button", class: "cp-tool cv-more", "data-menu": uid, "aria-haspopup": "menu", "aria-label": `What to do with ${calledIn(store, uid)}`, title: "More", tabindex: "-1" }, icon("more_vert")),
     numbersOf(store, uid, step));
 }
 
@@ -64,7 +65,7 @@ function wrong(sentences) {
 
 function way(store, line, named) {
   const [x, y] = line.points.at(-1);
-  const before = `Add a step after “${store.title(line.from)}”${line.label ? `, way “${line.label}”` : ""}`;
+  const before = `Add a step after ${line.from ? calledIn(store, line.from) : "“the entry”"}${line.label ? `, way “${line.label}”` : ""}`;
   return h("div", { class: "cv-way" },
     line.words && at(h("span", { class: "cv-words", title: line.label }, h("span", {}, line.label), countOf(store, line)), line.words.x, line.words.y),
     store.editable && plus({ from: line.from, arm: line.arm }, line.plus, before, line.from),
