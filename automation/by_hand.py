@@ -61,7 +61,11 @@ def wake(enrollment: Enrollment, by, now: datetime) -> str:
     row = _inside(enrollment)
     if row.state != State.ACTIVE or row.due_at is None or row.due_at <= now:
         raise Refused(f"{enrollment.contact} does not wait for a time just now, so there is nothing to wake.")
-    Enrollment.objects.filter(pk=row.pk).update(due_at=now, scheduled_at=now)
+    Enrollment.objects.filter(pk=row.pk).update(due_at=now, scheduled_at=now, listens=False)
+    if row.listens:  # else it would find that its time is not up
+        visit = row.visits.get(left_at=None)
+        visit.facts["woken"] = {"arm": "timeout", "because": "A person ended the wait before the time was up."}
+        visit.save(update_fields=["facts"])
     audit.note(by, row, "Ended the wait.")
     return f"{enrollment.contact} goes on now."
 

@@ -7,6 +7,7 @@ from time import sleep
 import pytest
 from django.db import connections, transaction
 
+from automation import by_hand
 from automation.advancing import advance
 from automation.models import Enrollment, Visit
 from campaigns import lifecycle
@@ -100,6 +101,18 @@ def test_a_campaign_that_would_start_itself_does_not(track, inbox):
     assert list(Enrollment.objects.values_list("state", flat=True)) == ["finished"]
     assert Visit.objects.get(step_uid="again").arm == "refused"
     assert len(inbox.accepted) == 1
+
+
+def test_a_person_ends_a_wait_for_something_too(track, inbox):
+    arms = [{"uid": "bought", "event": "order.completed"}]
+    config = {"arms": arms, "timeout": {"amount": 9, "unit": "days"}}
+    flow(step("w", "wait_for", config, {"bought": None, "timeout": "m"}), mail("m"))
+    enter(track)
+    by_hand.wake(row(), None, NOW + HOUR)
+    engine.run(NOW + HOUR)
+    assert [mail.message["Subject"] for mail in inbox.accepted] == ["m"]
+    visit = Visit.objects.get(step_uid="w")
+    assert (visit.arm, visit.explanation) == ("timeout", "A person ended the wait before the time was up.")
 
 
 @pytest.mark.slow
