@@ -110,7 +110,7 @@ def _split(draw, things, ahead):
 
 def _gate(draw, things, ahead):
     until = draw(st.sampled_from(["", *ahead]))
-    return {"places": draw(st.integers(1, 2))} | ({"until": until} if until else {})
+    return {"places": draw(st.sampled_from([1, 1, 2]))} | ({"until": until} if until else {})
 
 
 def _tag(draw, things, ahead):
@@ -162,7 +162,8 @@ CONFIGS = {
     "gate": _gate, "tag": _tag, "attribute": _attribute, "list": _list, "score": _score, "start": _campaign,
     "end": _campaign, "notify": _notify, "webhook": _webhook, "leave": lambda *_: {},
 }  # fmt: skip
-KINDS = [*sorted(CONFIGS), "email", "email", "email", "wait", "wait", "wait_for"]
+# Those in which people stay most often: that is where others find them.
+KINDS = [*sorted(CONFIGS), *["email", "gate", "wait", "wait_for"] * 4, *["webhook", "digest"] * 2]
 
 
 @st.composite

@@ -48,7 +48,7 @@ class World:
         assert (row.due_at is not None) == (row.state == "active")
         assert row.state != "exited" or (row.reason and row.explanation), "left without a reason"
         assert inside or visit is None, f"{row.state}, and stands in a step"
-        # Held by its mail, its call or a gate, and by nothing else; let go when the outcome was told.
+        # Held by its mail, its call, a gate or a fuse, and by nothing else; let go when the outcome was told.
         held_by = visit and self._holds(visit)
         assert (row.state == "held") == bool(held_by), f"{row.state} in {visit and visit.kind}: {held_by}"
 
@@ -57,6 +57,7 @@ class World:
         return (
             (message and not message.announced)
             or (visit.enrollment_id, visit.step_uid, visit.occurrence) in self.called
+            or visit.facts.get("fuse") == "held"
             or (visit.kind == "gate" and (visit.enrollment_id, visit.occurrence) in self.queuing)
         )
 

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from datetime import datetime
 
 from automation.call_models import Call
+from automation.fuse_models import Fuse
 from automation.gate_models import Gate, Place
 from automation.models import Assignment, Enrollment, Visit
 from campaigns import numbers
@@ -30,6 +31,7 @@ class Memory:
             _is_where_their_version_is(row, visits[row.pk], self._document(row))
             _took_one_step_after_the_other(row, visits[row.pk])
         _calls_are_for_those_who_stand_there(visits)
+        _who_is_held_by_a_fuse_can_be_let_go(rows, visits)
         self._gates_are_kept({row.pk: row for row in rows}, visits)
         self._choices_stand()
         limits_are_kept()
@@ -105,6 +107,14 @@ def limits_are_kept() -> None:
                     assert last - first >= cap.window, f"{cap}, and yet from {first} to {last}"
 
 
+def _who_is_held_by_a_fuse_can_be_let_go(rows: list[Enrollment], visits: dict[int, list[Visit]]) -> None:
+    blown = set(Fuse.objects.filter(blown_at__isnull=False).values_list("campaign", "step_uid"))
+    for row in rows:
+        here = visits[row.pk][-1] if row.state == "held" else None
+        if here and here.facts.get("fuse") == "held":
+            assert (row.campaign_id, row.step_uid) in blown and here.step_uid == row.step_uid, "held by a whole fuse"
+
+
 # --- where everything has come to rest ---
 
 
@@ -117,7 +127,8 @@ def everybody_has_a_way_on(now: datetime) -> None:
             (here.message and here.message.state == "parked") or row.calls.filter(state="parked").exists()
         )
         queues = here and here.kind == "gate" and (row.campaign_id, here.step_uid) in gates
-        assert row.due_at or parked or queues, f"{row.state} for ever in {row.step_uid}: {here and here.kind}"
+        fuse = here and here.facts.get("fuse") == "held"
+        assert row.due_at or parked or queues or fuse, f"{row.state} for ever in {row.step_uid}: {here and here.kind}"
 
 
 def numbers_are_those_of_the_rows(campaigns: list[int], accepted: list) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from automation import by_hand, returning
+from automation import by_hand, fuse_releasing, fuses, returning
 from automation.call_models import Call
 from automation.models import Enrollment
 from automation.webhooks import calling, claiming
@@ -99,6 +99,7 @@ class Drawn(Machine):
             self.become(user, data.draw(st.sampled_from(TRAITS)), False)
             for order in ("a", "b"):
                 self.sign_up(user, order, 0)
+        engine.run(self.now)
 
     # --- people ---
 
@@ -208,6 +209,18 @@ class Drawn(Machine):
         with contextlib.suppress(by_hand.Refused):
             getattr(by_hand, verb)(row, *more, self.site.user, self.now)
 
+    @rule(seed=seeds)
+    def decide_about_a_fuse(self, seed):
+        blown, chance = list(fuse_releasing.all_blown().order_by("pk")), Random(seed)
+        if not blown:
+            return
+        fuse, terms = chance.choice(blown), fuse_releasing.Terms(chance.choice([1, 9]), chance.choice([0, 2, None]))
+        with contextlib.suppress(fuse_releasing.Refused):
+            if chance.random() < 0.7:
+                fuse_releasing.release(fuse, terms, self.site.user, self.now)
+            else:
+                fuse_releasing.take_out(fuse, self.site.user, self.now)
+
     # --- time and workers ---
 
     @rule(days=st.sampled_from([0.01, 0.3, 1, 15]))
@@ -278,7 +291,8 @@ class Drawn(Machine):
 
 
 @pytest.fixture
-def drawn_site(db, settings):
+def drawn_site(db, settings, monkeypatch):
+    monkeypatch.setattr(fuses, "LEAST", 5)  # else it takes a thousand people
     settings.WEBHOOK_NETWORKS, settings.WEBHOOK_HTTP = LOOPBACK, True
     with FaultySmtpServer() as mail, Receiver() as shop:
         settings.EMAIL_URL, settings.MAIL_CONNECTIONS = mail.url, 1
