@@ -95,4 +95,4 @@ def site(db, settings):
 
 
 def test_the_engine_keeps_its_promises_whatever_comes(site, request):
-    run(lambda: Known(site), request, examples=7)
+    run(lambda: Known(site), request, examples=5)
