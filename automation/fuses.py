@@ -229,8 +229,9 @@ def _look_at_bounces(campaign_id: int, uid: str, about: int, day: date, now: dat
     if fuse and fuse.released_on == day:
         delivered, bounced = delivered - fuse.delivered_before, bounced - fuse.bounced_before
     all_ = delivered + bounced
-    if all_ >= BOUNCED_OF and bounced > BOUNCED * all_ and not (fuse and fuse.blown_at):
-        campaign = Campaign.objects.get(pk=campaign_id)
+    if all_ < BOUNCED_OF or bounced <= BOUNCED * all_ or (fuse and fuse.blown_at):
+        return
+    if campaign := Campaign.objects.filter(pk=campaign_id).first():  # not that of a test run
         blow(campaign, uid, now, about, Cause.BOUNCES, delivered=delivered, bounced=bounced)
 
 

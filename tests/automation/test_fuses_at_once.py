@@ -1,6 +1,7 @@
 """The fuse by bounces, by its real numbers, by its cost and with two workers."""
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 import pytest
 from django.db import connection, connections
@@ -15,7 +16,7 @@ from events import pipeline
 from tests import engine
 from tests.automation.flows import happens
 from tests.automation.fused import DAY, MINUTE, comes, few, names, notes, old, readers, waiting, welcome  # noqa: F401
-from tests.factories import NOW, UserFactory
+from tests.factories import NOW, CampaignFactory, MessageFactory, UserFactory, site
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +61,22 @@ def test_far_more_is_twenty_times_as_many_and_over_a_thousand(best, room, monkey
     assert step.take(1, 0) == (0, room)
     fuses.compact(NOW)
     assert Mailed.objects.get(day=NOW.date()).mailed == room and Mailed.objects.count() == 8
+
+
+def test_what_was_mailed_before_there_was_a_fuse_is_a_day_before():
+    site(timezone="Asia/Kathmandu")
+    campaign = CampaignFactory()
+    MessageFactory.create_batch(3, campaign=campaign)
+    late = MessageFactory(campaign=campaign)
+    type(late).objects.filter(pk=late.pk).update(created_at=NOW.replace(hour=20))  # tomorrow, by the site's clock
+    MessageFactory(campaign=campaign, contact__is_test=True)
+    MessageFactory(campaign=None)
+    past = import_module("automation.migrations.0015_count_mails_of_the_past")
+    with connection.cursor() as cursor:
+        cursor.execute(past.COUNT)
+    days = Mailed.objects.order_by("day").values_list("campaign", "step_uid", "day", "mailed")
+    today, tomorrow = NOW.date(), (NOW + DAY).date()
+    assert list(days) == [(campaign.pk, "first", today, 3), (campaign.pk, "first", tomorrow, 1)]
 
 
 @pytest.mark.slow
