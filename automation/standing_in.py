@@ -1,5 +1,6 @@
 """What a campaign's file names and a test's database does not have: a mail by that name, an empty list, a topic."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +10,14 @@ from campaigns.compiling import DEFAULT_FOOTER_HTML, compile_email
 from campaigns.models import EmailTemplate
 from contacts.models import Topic
 from lib import plain_yaml
+from lib.registry import Registry
 from ops.models import SiteSettings
 from segments.models import Segment
 
 HTML = "<p>{{ contact.email }}</p>" + DEFAULT_FOOTER_HTML
+
+# By the key under which files name a row of an app above: `make(name, now)`, where there is none of that name.
+STAND_INS: Registry[Callable[[str, datetime], object]] = Registry("stand-in")
 
 
 def site() -> None:
@@ -36,7 +41,7 @@ def for_file(raw: bytes | str, now: datetime) -> None:
         value = plain_yaml.load(raw)
     except plain_yaml.Unreadable:
         return  # reading it says what is wrong
-    named: dict[str, set[str]] = {"template": set(), "segment": set(), "topic": set()}
+    named: dict[str, set[str]] = {key: set() for key in ("template", "segment", "topic", *dict(STAND_INS.items()))}
     _collect(value, named)
     for name in sorted(named["template"] - set(EmailTemplate.objects.values_list("name", flat=True))):
         _template(name, now)
@@ -44,6 +49,9 @@ def for_file(raw: bytes | str, now: datetime) -> None:
         Segment.objects.create(name=name, kind=Segment.Kind.STATIC)
     for key in sorted(named["topic"] - set(Topic.objects.values_list("key", flat=True))):
         Topic.objects.create(key=key, name=key)
+    for kind, make in STAND_INS.items():
+        for name in sorted(named[kind]):
+            make(name, now)
 
 
 def _collect(value: Any, named: dict[str, set[str]]) -> None:

@@ -2,12 +2,13 @@
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpResponseRedirect
 from django.urls import path, reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from campaigns.models import Campaign, Reference
 from integrations import connecting, deciding, push_admin, values  # noqa: F401  it registers itself
 from integrations.connectors import CONNECTORS, Unusable
 from integrations.forms import ConnectionForm
@@ -110,6 +111,7 @@ class ConnectionAdmin(ModelAdmin):
             failed=counts.get(Push.State.FAILED, 0),
             latest=latest if request.user.has_perm("integrations.view_push") else [],
             lost=values.lost(connection),
+            campaigns=_used_by(connection) if request.user.has_perm("campaigns.view_campaign") else [],
             now=clock.now(),
             may=self.has_change_permission(request, connection),
         )
@@ -169,3 +171,9 @@ class ConnectionAdmin(ModelAdmin):
             "People have gone on by “failed” and stay where they are.",
         ]
         return self._ask(request, connection, "Push again what failed?", lines, "Push again", act)
+
+
+def _used_by(connection: Connection) -> QuerySet[Campaign]:
+    """Campaigns whose published steps push to it."""
+    here = Reference.objects.filter(kind="connection", key=str(connection.pk)).values("version")
+    return Campaign.objects.filter(live__in=here).exclude(state=Campaign.State.ARCHIVED).order_by("name")

@@ -6,11 +6,11 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Integrations"
 
     def ready(self):
-        from automation import enrolling
+        from automation import enrolling, standing_in
         from campaigns import naming
         from campaigns.step_kinds import STEP_KINDS
         from contacts.merging import merge_steps
-        from integrations import claiming, forgetting, panels, pushing, queueing, uniting
+        from integrations import claiming, connecting, forgetting, panels, pushing, queueing, uniting
         from integrations.connectors import CONNECTORS
         from integrations.hubspot.connector import HubSpot
         from integrations.models import Connection
@@ -23,6 +23,7 @@ class IntegrationsConfig(AppConfig):
             STEP_KINDS.register(kind.key, kind)
         named = naming.Nameable("connection", lambda: ((row.pk, row.name, "") for row in Connection.objects.all()))
         naming.NAMEABLES.register("connection", named)
+        standing_in.STAND_INS.register("connection", connecting.stand_in)
         enrolling.CANCELS.register("pushes", queueing.cancel)
         merge_steps.register("pushes", uniting.unite)
         work.register(work.Queue("pushes", "Pushes to CRMs", claiming.is_due, pushing.push_due))

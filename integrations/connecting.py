@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from integrations import pushing
-from integrations.connectors import Unusable
+from integrations.connectors import CONNECTORS, Unusable
 from integrations.models import Connection
 from lib.sealed import Unreadable, seal
 from ops import audit
@@ -40,3 +40,9 @@ def check(connection: Connection, now: datetime) -> str:
     connection.account = facts
     connection.save(update_fields=["account"])
     return str(facts.get("summary") or f"{connection} answers.")
+
+
+def stand_in(name: str, now: datetime) -> None:
+    """For a test that runs a campaign's file: a connection of that name, of which nothing is called."""
+    kind = next(iter(CONNECTORS)).key
+    Connection.objects.get_or_create(name=name, defaults={"kind": kind, "secret": seal("test"), "created_at": now})

@@ -55,7 +55,8 @@ def paused(push: Push, why: str, at: datetime) -> Result:
 def _written(push: Push, said: Said, at: datetime) -> Result:
     verb = "Created" if said.sentence == "created" else "Updated"
     sentence = f"{verb} as record {said.external_id} in {push.connection}."
-    return Result(push, State.DONE, sentence, external_id=said.external_id, link=said.link)
+    link = said.link if said.link.startswith("https://") else ""
+    return Result(push, State.DONE, sentence, external_id=said.external_id, link=link)
 
 
 def _refused(push: Push, said: Said, at: datetime) -> Result:
