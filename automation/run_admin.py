@@ -67,6 +67,7 @@ class TestRunAdmin(ReadOnlyAdmin, ModelAdmin):
 
         return [
             way("start/", run_pages.start_page, "start"),
+            way("<int:object_id>/now/", run_pages.now_fragment, "now"),
             way("<int:object_id>/stop/", run_pages.stop_page, "stop"),
             *super().get_urls(),
         ]

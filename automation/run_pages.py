@@ -6,12 +6,14 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from automation import pace, running
 from automation.models import Enrollment, TestRun, Visit
 from automation.run_forms import StartForm
 from automation.running import SPEEDS
+from campaigns.canvas_pages import looked_at
 from campaigns.document import Document
 from campaigns.models import Campaign
 from campaigns.pages import found, number, page, tell
@@ -77,8 +79,6 @@ def of_campaign(campaign: Campaign):
 def run_page(model_admin, request: HttpRequest, object_id: str) -> HttpResponse:
     """What was chosen, who is where, and what would have kept them out."""
     run = found(model_admin, request, object_id)
-    rows = Enrollment.objects.filter(campaign=run.campaign_id).select_related("contact__address", "campaign")
-    people = [_person(run, row) for row in rows.order_by("pk")]
     return page(
         model_admin,
         request,
@@ -87,11 +87,25 @@ def run_page(model_admin, request: HttpRequest, object_id: str) -> HttpResponse:
         run,
         run=run,
         told=_told(run),
-        people=people,
-        inside=any(person["row"].left_at is None for person in people),
+        **_where(run),
         may=request.user.has_perm(TEST),
         campaign=run.campaign.test_of,
     )
+
+
+@looked_at
+def now_fragment(model_admin, request: HttpRequest, object_id: int) -> HttpResponse:
+    """What the page's script fetches while somebody is inside."""
+    run = found(model_admin, request, str(object_id))
+    response = TemplateResponse(request, "automation/run_people.html", _where(run))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _where(run: TestRun) -> dict[str, Any]:
+    rows = Enrollment.objects.filter(campaign=run.campaign_id).select_related("contact__address", "campaign__test_run")
+    people = [_person(run, row) for row in rows.order_by("pk")]
+    return {"people": people, "inside": any(person["row"].left_at is None for person in people)}
 
 
 def _person(run: TestRun, row: Enrollment) -> dict[str, Any]:

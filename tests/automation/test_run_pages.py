@@ -59,6 +59,10 @@ def test_a_marketer_tries_a_draft_with_her_own_address_in_one_click(marketer, in
     shown = text(marketer.get(answer.url))
     assert "Under way" in shown and "Waits 1 day" in shown and "A day takes a minute" in shown
     assert "Me, at" not in text(marketer.get(begins(campaign)))
+    renewed = text(marketer.get(reverse("admin:automation_testrun_now", args=[run.pk])))
+    assert 'data-busy="yes"' in renewed and "Waits 1 day" in renewed and "<html" not in renewed
+    running.stop(run, marketer.user, clock.now())
+    assert 'data-busy="no"' in text(marketer.get(reverse("admin:automation_testrun_now", args=[run.pk])))
 
 
 def test_the_event_is_that_of_the_newest_real_one_and_can_be_changed(marketer, inbox):

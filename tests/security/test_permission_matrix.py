@@ -116,6 +116,7 @@ OTHERS = {
     **dict.fromkeys(["automation_enrollment_move", "automation_enrollment_many"], (PUBLISHER, PUBLISHER)),
     "automation_testrun_start": (NONE, NONE),  # asks which campaign is meant
     "automation_testrun_stop": (WRITERS, WRITERS),
+    "automation_testrun_now": (READERS, NONE),
     "automation_enrollment_why": (READERS, READERS),  # only shows
     "ops_apikey_revoke": (ENGINEER, ENGINEER),
     "ops_job_cancel": (ENGINEER, ENGINEER),
