@@ -22,6 +22,7 @@ from events.models import Event
 from segments import conditions
 
 WINDOWS = (1, 7, 30, 90)
+Known = dict[str, list[dated_lately.Came]]  # by the key of the trigger: whose date came in the longest of them
 
 
 def windows(document: Document) -> list[int]:
@@ -43,16 +44,22 @@ def state_of(trigger: Trigger, document: Document) -> Tree:
     return {"all": [state, trigger.filter]} if trigger.filter else state
 
 
-def count(document: Document, days: int, now: datetime) -> int:
+def counts(document: Document, now: datetime) -> dict[int, int]:
+    """How many people for each number of days to choose from; all dates are read once."""
+    known: Known = {}
+    return {days: count(document, days, now, known) for days in windows(document)}
+
+
+def count(document: Document, days: int, now: datetime, known: Known | None = None) -> int:
     """How many people that would be, each once."""
-    here = local(now)
+    here, known = local(now), {} if known is None else known
     found: list[QuerySet] = []
     for trigger in document.triggers:
         if tree := state_of(trigger, document):
             rows = _matching_now(Contact.objects.current().order_by(), tree, document, here)
             found.append(rows.values_list("pk", flat=True))
         elif days and trigger.kind == dating.KIND:
-            dated = _dated(document, trigger, now - timedelta(days), now, here)
+            dated = _dated(document, trigger, now - timedelta(days), now, here, known)
             found.append(dated.order_by().values_list("pk", flat=True))
         elif days and kind_of(trigger).looks_back:
             events = _lately(document, trigger, now - timedelta(days), now, here)
@@ -117,10 +124,15 @@ def _rule(campaign_id: int, document: Document, trigger: Trigger) -> dating.Rule
     return dating.rules_of(campaign_id, replace(document, triggers=[trigger]))[0]
 
 
-def _dated(document: Document, trigger: Trigger, since: datetime, until: datetime, here: datetime) -> QuerySet[Contact]:
+def _dated(
+    document: Document, trigger: Trigger, since: datetime, until: datetime, here: datetime, known: Known
+) -> QuerySet[Contact]:
     """Those whose date came, and who fit."""
-    came = dated_lately.whose_date_came(_rule(0, document, trigger), Contact.objects.current(), since, until)
-    rows = dated_lately.these([pk for pk, *_ in came])
+    rule = _rule(0, document, trigger)
+    if rule.key not in known:
+        longest = until - timedelta(WINDOWS[-1])
+        known[rule.key] = dated_lately.whose_date_came(rule, Contact.objects.current(), longest, until)
+    rows = dated_lately.these([pk for pk, _, moment in known[rule.key] if moment > since])
     if asked := tree_of(trigger):
         rows = rows.filter(conditions.compiled(asked, "contact", here))
     return rows.filter(in_audience(document, "contact", here))

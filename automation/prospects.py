@@ -21,7 +21,7 @@ def look(document: Document, now: datetime) -> Prospect:
     timed = [trigger for trigger in document.triggers if trigger.kind in ("schedule", "broadcast")]
     counts = [_count(document, trigger, now) for trigger in timed]
     lines = [_line(trigger, people, now) for trigger, people in zip(timed, counts, strict=True)]
-    found = {days: backfilling.count(document, days, now) for days in backfilling.windows(document)}
+    found = backfilling.counts(document, now)
     dated = all(trigger.kind == "date" for trigger in document.triggers)
     choices = [(days, _choice(days, people, dated)) for days, people in found.items() if people]
     return Prospect(lines, choices, people=max(counts, default=0), counts=found)

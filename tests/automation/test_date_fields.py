@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from automation import backfilling, prospects
 from automation.models import DateDue, Enrollment
@@ -111,3 +113,11 @@ def test_filter_and_audience_are_asked_of_them():
     document = parse(made.draft)
     document.triggers[0].filter = {"field": "contact.plan", "op": "is", "value": "pro"}
     assert backfilling.count(document, 7, NOW) == 1
+
+
+def test_all_dates_are_read_once_however_many_windows_are_offered():
+    ContactFactory(attributes={"ends": "2026-03-01"})
+    document = parse(draft({"field": "contact.ends", "at": "09:00"}).draft)
+    with CaptureQueriesContext(connection) as asked:
+        assert backfilling.counts(document, NOW) == {1: 0, 7: 1, 30: 1, 90: 1}
+    assert sum("dripline_time" in query["sql"] for query in asked) == 1
