@@ -17,16 +17,18 @@ from integrations.models import Connection, Push
 
 LEASE_SECONDS = 90  # connectors.PATIENCE, a last call, and as long again for a name server that thinks
 
+# Materialized: what stands in an IN may be asked for several times, and each time takes as many again.
 CLAIM = """
-UPDATE integrations_push SET state = 'leased', fence = fence + 1,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-WHERE id IN (
+WITH next AS MATERIALIZED (
     SELECT p.id FROM integrations_push p JOIN campaigns_campaign g ON g.id = p.campaign_id
     WHERE p.connection_id = %(connection)s AND p.state = 'queued' AND p.due_at <= %(now)s AND p.alone = %(alone)s
       AND g.state NOT IN ('draft', 'paused')
     ORDER BY p.due_at, p.id LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED
 )
-RETURNING id
+UPDATE integrations_push p SET state = 'leased', fence = fence + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM next WHERE p.id = next.id
+RETURNING p.id
 """
 # Only leases lost while claimed alone count; after three the push waits for a person.
 TAKE_BACK = """

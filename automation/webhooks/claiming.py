@@ -22,10 +22,9 @@ LEASE_SECONDS = 90  # the longest time-out, and as long again for a name server 
 MOST_LONE_LOSSES = 3
 RESTING = [Campaign.State.DRAFT, Campaign.State.PAUSED]
 
+# Materialized: what stands in an IN may be asked for several times, and each time takes as many again.
 CLAIM = """
-UPDATE automation_call SET state = 'leased', fence = fence + 1,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-WHERE id IN (
+WITH next AS MATERIALIZED (
     SELECT due.id FROM automation_receiver r CROSS JOIN LATERAL (
         SELECT c.id, c.due_at FROM automation_call c JOIN campaigns_campaign g ON g.id = c.campaign_id
         WHERE c.receiver_id = r.id AND c.state = 'queued' AND NOT c.alone AND c.due_at <= %(now)s
@@ -37,17 +36,21 @@ WHERE id IN (
     ) due
     ORDER BY due.due_at LIMIT %(limit)s
 )
-RETURNING id
+UPDATE automation_call c SET state = 'leased', fence = fence + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM next WHERE c.id = next.id
+RETURNING c.id
 """
 CLAIM_ALONE = """
-UPDATE automation_call SET state = 'leased', fence = fence + 1,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-WHERE id IN (
+WITH next AS MATERIALIZED (
     SELECT c.id FROM automation_call c JOIN campaigns_campaign g ON g.id = c.campaign_id
     WHERE c.state = 'queued' AND c.alone AND c.due_at <= %(now)s AND g.state NOT IN ('draft', 'paused')
     ORDER BY c.due_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 )
-RETURNING id
+UPDATE automation_call c SET state = 'leased', fence = fence + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM next WHERE c.id = next.id
+RETURNING c.id
 """
 # Only leases lost while claimed alone count; after three the call waits for a person.
 TAKE_BACK = """

@@ -76,6 +76,15 @@ def test_a_batch_of_two_hundred_takes_as_many_queries_as_one_person(hubspot, peo
     assert max(len(got.json["inputs"]) for got in hubspot.writes) == 100
 
 
+@pytest.mark.parametrize("off", ["hashjoin", "mergejoin", "nestloop", "hashjoin = off; SET LOCAL enable_hashagg"])
+def test_however_the_database_plans_it_a_batch_is_no_larger_than_the_crm_takes(hubspot, people, off):
+    building.pushing(building.connection(), mails=False)
+    people(130)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL enable_{off} = off; SET LOCAL enable_material = off")
+    assert len(claiming.claim(NOW)) == 100
+
+
 def test_entering_the_step_takes_as_many_queries_for_two_hundred_as_for_two(hubspot, people):
     building.pushing(building.connection(state="paused", paused_at=NOW), mails=False)
     people(2)
