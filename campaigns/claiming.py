@@ -21,16 +21,18 @@ UNREAD += ["address__digest", "address__created_at"]
 
 # Messages of running campaigns are ready, and those of none (tests, API). Those of an archived campaign were put off
 # at the dot while it was archived: they are claimed to be withdrawn.
+# Materialized: what stands in an IN may be asked for several times, and each time takes as many again.
 CLAIM = """
-UPDATE campaigns_message SET state = 'leased', fence = fence + 1,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-WHERE id IN (
+WITH next AS MATERIALIZED (
     SELECT m.id FROM campaigns_message m LEFT JOIN campaigns_campaign c ON c.id = m.campaign_id
     WHERE m.state = 'queued' AND m.due_at <= %(now)s AND m.alone = %(alone)s
       AND (m.campaign_id IS NULL OR c.state IN ('active', 'draining', 'archived'))
     ORDER BY m.due_at LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED
 )
-RETURNING id
+UPDATE campaigns_message m SET state = 'leased', fence = fence + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM next WHERE m.id = next.id
+RETURNING m.id
 """
 HELD = (
     "FROM unnest(%s::uuid[], %s::int[]) AS held(id, fence) "
