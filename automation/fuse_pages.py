@@ -34,8 +34,10 @@ class ReleaseForm(forms.Form):
         error_messages={"invalid_choice": "Choose what becomes of whoever else comes today."},
     )  # fmt: skip
 
-    def __init__(self, data: Any, *, waiting: int):
-        super().__init__(data, initial={"people": waiting})
+    first = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any, *, waiting: int, first: int | None):
+        super().__init__(data, initial={"people": waiting, "first": first})
         self.waiting = waiting
         words = f"Write how many go on: a number from 1 to {waiting:,}."
         people: Any = self.fields["people"]
@@ -56,7 +58,7 @@ class ReleaseForm(forms.Form):
 
     def terms(self) -> Terms:
         more = {AGAIN: fuses.LEAST, FREE: None}.get(self.cleaned_data.get("today") or ASK, 0)
-        return Terms(self.cleaned_data.get("people") or 0, more)
+        return Terms(self.cleaned_data.get("people") or 0, more, self.cleaned_data["first"])
 
 
 def release_page(model_admin, request: HttpRequest, fuse_id: int) -> HttpResponse:
@@ -74,7 +76,11 @@ def release_page(model_admin, request: HttpRequest, fuse_id: int) -> HttpRespons
         lines=[_why(fuse), LOOKED, "Each of them gets the mail once; many are spread over 15 minutes.", *_rests(fuse)],
         button="Let them go on",
         act=act,
-        form=ReleaseForm(request.POST if request.method == "POST" else None, waiting=fuse.waiting),
+        form=ReleaseForm(
+            request.POST if request.method == "POST" else None,
+            waiting=fuse.waiting,
+            first=fuse_releasing.first_waiting(fuse),
+        ),
         back=_campaign_page(fuse),
     )
 

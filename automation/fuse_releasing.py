@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from automation import fuse_notices, fuses
@@ -23,15 +23,17 @@ from lib.outages import again_after_deadlock
 from ops import audit
 
 AT_ONCE, SHOWN = 500, 20
+DECIDED = "Somebody has decided about it meanwhile; nothing was done."
 SPREAD = timedelta(minutes=15)
 
-# Who waits longest goes first; whoever leaves just now is passed by.
+# Who waits longest goes first; whoever leaves just now is passed by. The visit says where they wait: where its step was
+# removed they go elsewhere when they are let go.
 _WAKE = """
 WITH turn AS MATERIALIZED (
     SELECT e.id, v.id AS visit, v.entered_at FROM automation_enrollment e
     JOIN automation_visit v ON v.enrollment_id = e.id AND v.left_at IS NULL
-    WHERE e.campaign_id = %(campaign)s AND e.step_uid = %(step)s AND e.left_at IS NULL AND e.state = 'held'
-        AND v.step_uid = e.step_uid AND v.facts ->> 'fuse' = 'held'
+    WHERE e.campaign_id = %(campaign)s AND e.left_at IS NULL AND e.state = 'held'
+        AND v.step_uid = %(step)s AND v.facts ->> 'fuse' = 'held'
     ORDER BY v.entered_at, e.id LIMIT %(people)s
 ), locked AS MATERIALIZED (
     SELECT id FROM automation_enrollment WHERE id IN (SELECT id FROM turn) AND state = 'held' ORDER BY id FOR UPDATE
@@ -53,10 +55,14 @@ class Refused(ValueError):
 
 @dataclass(frozen=True)
 class Terms:
-    """How many of those who wait go on (who waits longest first), and how many more may come that day; None: all."""
+    """How many of those who wait go on (who waits longest first), and how many more may come that day; None: all.
+
+    `first`: who waited longest when that was decided, so that the same said twice lets nobody else go; None: unasked.
+    """
 
     people: int
     more: int | None = 0
+    first: int | None = None
 
 
 def blown(campaign: Campaign | None, now: datetime) -> list[Blown]:
@@ -86,12 +92,18 @@ def with_waiting(rows: QuerySet[Fuse]) -> QuerySet[Any]:
 
 def _at_it() -> QuerySet[Visit]:
     """Of the fuse of the outer query."""
-    return _waiting(enrollment__campaign=OuterRef("campaign"), enrollment__step_uid=OuterRef("step_uid"))
+    return _waiting(enrollment__campaign=OuterRef("campaign"), step_uid=OuterRef("step_uid"))
+
+
+def first_waiting(fuse: Fuse) -> int | None:
+    """Who waits longest: an enrollment's id; None where nobody waits."""
+    waiting = _waiting(enrollment__campaign=fuse.campaign_id, step_uid=fuse.step_uid)
+    return waiting.order_by("entered_at", "enrollment_id").values_list("enrollment_id", flat=True).first()
 
 
 def _waiting(**where: Any) -> QuerySet[Visit]:
     inside = {"enrollment__left_at": None, "enrollment__state": Enrollment.State.HELD}
-    rows = Visit.objects.filter(left_at=None, step_uid=F("enrollment__step_uid"), facts__fuse="held")
+    rows = Visit.objects.filter(left_at=None, facts__fuse="held")
     return rows.filter(**inside, **where)
 
 
@@ -105,7 +117,7 @@ def _decision(act: Callable[..., int]) -> Callable[..., int]:
             Campaign.objects.select_for_update(no_key=True).get(pk=fuse.campaign_id)
             row = Fuse.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=fuse.pk)
             if row.blown_at is None:
-                raise Refused("Somebody has decided about it meanwhile; nothing was done.")
+                raise Refused(DECIDED)
             return act(row, *terms)
 
     return decided
@@ -114,6 +126,8 @@ def _decision(act: Callable[..., int]) -> Callable[..., int]:
 @_decision
 def release(fuse: Fuse, terms: Terms, by, now: datetime) -> int:
     """So many go on, many over a quarter of an hour; the fuse is whole again once nobody waits. How many they are."""
+    if terms.first is not None and terms.first != first_waiting(fuse):
+        raise Refused(DECIDED)
     day = fuses.today(now)
     woken = _wake(fuse, terms.people, by, now)
     left = _waiting(enrollment__campaign=fuse.campaign_id, step_uid=fuse.step_uid).count()

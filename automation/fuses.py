@@ -41,6 +41,7 @@ WITH today AS MATERIALIZED (
 ), room AS MATERIALIZED (
     SELECT mailed, CASE
         WHEN EXISTS (SELECT FROM fuse WHERE blown_at IS NOT NULL) THEN 0
+        WHEN %(transactional)s THEN %(people)s
         WHEN used + %(people)s <= %(least)s THEN %(people)s
         WHEN EXISTS (SELECT FROM fuse WHERE fresh AND more IS NULL) THEN %(people)s
         ELSE greatest(0, least(%(people)s, greatest(
@@ -87,15 +88,18 @@ FROM old GROUP BY campaign_id, step_uid, day
 _LOCK = "SELECT pg_try_advisory_xact_lock(7307)"
 
 
-def held(visits: Mapping[int, Visit], now: datetime, site: SiteSettings) -> dict[int, Outcome]:
+def held(
+    visits: Mapping[int, Visit], now: datetime, site: SiteSettings, transactional: bool = False
+) -> dict[int, Outcome]:
     """By the place of the visit: who waits for a person. All would be mailed now, and stand in the same step.
 
-    One statement; one more where some were released before; a few where somebody is held.
+    What is transactional was asked for: however many they are, only bounces hold it. One statement; one more where some
+    were released before; a few where somebody is held.
     """
     mailed = {place: visit for place, visit in visits.items() if _counts(visit)}
     if not mailed:
         return {}
-    step = _Step(next(iter(mailed.values())), now, now.astimezone(site.zone).date())
+    step = _Step(next(iter(mailed.values())), now, now.astimezone(site.zone).date(), transactional)
     passing = step.passing(mailed)
     others = [place for place in mailed if place not in passing]
     room, so_far = step.take(len(others), len(passing))
@@ -103,8 +107,8 @@ def held(visits: Mapping[int, Visit], now: datetime, site: SiteSettings) -> dict
         return {}
     kept = others[room:]
     fuse = step.blown(so_far, mailed[kept[0]])
-    wait = Wait(f"Held by the fuse: {sentence(fuse, step.day)}", None, facts=_facts(fuse))
-    return dict.fromkeys(kept, wait)
+    words, facts = f"Held by the fuse: {sentence(fuse, step.day)}", _facts(fuse)
+    return {place: Wait(words, None, facts={**(mailed[place].facts or {}), **facts}) for place in kept}
 
 
 def _counts(visit: Visit) -> bool:
@@ -119,6 +123,7 @@ class _Step:
     visit: Visit
     now: datetime
     day: date
+    transactional: bool
 
     def __post_init__(self) -> None:
         self.campaign: Campaign = self.visit.enrollment.campaign
@@ -136,7 +141,7 @@ class _Step:
         """For how many of the people there is room, and how many the step has mailed today with them."""
         asked: dict[str, Any] = {
             "campaign": self.campaign.pk, "step": self.uid, "day": self.day, "people": people, "released": released,
-            "least": LEAST, "times": TIMES, "expected": self._expected(),
+            "transactional": self.transactional, "least": LEAST, "times": TIMES, "expected": self._expected(),
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(_TAKE, asked)

@@ -42,7 +42,8 @@ def turned(visits: Sequence[Visit], now: datetime, transactional: bool = False) 
             found[place] = outcome
     held = capped.held([visit for place, visit in without.items() if place not in found], now)
     found |= {place: held[its] for place, visit in without.items() if (its := visit.enrollment.pk) in held}
-    return found | fuses.held({place: visit for place, visit in without.items() if place not in found}, now, hours.site)
+    asked = {place: visit for place, visit in without.items() if place not in found}
+    return found | fuses.held(asked, now, hours.site, transactional)
 
 
 def _left_out(visit: Visit) -> Outcome:
@@ -87,7 +88,8 @@ class Hours:
             return Done(f"Not sent: {because}.", arm=OUTSIDE)
         until = stretch.release(visit.enrollment_id, visit.step_uid, visit.occurrence)
         explanation = f"Held until {spoken(until, zone)}: {because}.{flaw(name, self.site)}"
-        return Wait(explanation, until, facts={"held_until": until.isoformat(), "held_because": because})
+        facts = {**(visit.facts or {}), "held_until": until.isoformat(), "held_because": because}
+        return Wait(explanation, until, facts=facts)
 
     def _closed(self, now: datetime, zone: tzinfo) -> list[str]:
         found = [said for said, window in self.windows.items() if next_stretch(window, now, zone).opens > now]

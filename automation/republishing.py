@@ -35,8 +35,9 @@ CONCERNED = """
 SELECT e.id, p.deed, p.target, CASE
     WHEN e.state = 'active' THEN 'time'
     WHEN e.state = 'parked' THEN 'release'
-    WHEN v.message_id IS NOT NULL OR v.kind = 'webhook' THEN 'answer'
-    WHEN v.kind = 'gate' THEN 'place' END
+    WHEN v.facts ->> 'fuse' = 'held' THEN 'fuse'
+    WHEN v.kind = 'gate' THEN 'place'
+    WHEN v.id IS NOT NULL THEN 'answer' END
 FROM automation_enrollment e
 LEFT JOIN automation_visit v ON v.enrollment_id = e.id AND v.left_at IS NULL
 JOIN jsonb_to_recordset(%s::jsonb) AS p(version bigint, uid text, deed text, target text)
@@ -47,6 +48,7 @@ ORDER BY e.id
 WHEN = {
     "time": "when it is due",
     "release": "when a person releases it",
+    "fuse": "when a person lets it go on",
     "answer": "when the answer is there",
     "place": "when there is a place",
 }

@@ -12,9 +12,11 @@ from automation.models import Enrollment, Visit
 from campaigns import lifecycle
 from campaigns.choices import Choices, StepChoice
 from campaigns.document import Document, Goal, Reentry, Trigger, Watch
+from campaigns.models import EmailTemplate
 from campaigns.publishing import publish
 from contacts import merging
 from contacts.models import Contact, Identity
+from ops.models import SiteSettings
 from tests import engine
 from tests.automation.flows import changed, flow, happens, mail, wait
 from tests.automation.fused import DAY, MINUTE, comes, few, names, notes, old, readers, waiting, welcome  # noqa: F401
@@ -47,6 +49,13 @@ def test_a_step_that_mails_few_a_day_asks_before_it_mails_many(inbox):
         "Let 6 people go on whom the fuse had held."
     )
     assert campaign.fuses == []
+
+
+def test_transactional_mail_goes_out_however_many_ask_for_it(inbox):
+    old(welcome())
+    EmailTemplate.objects.update(transactional=True)
+    comes(names(0, 25), NOW)
+    assert len(readers(inbox)) == 25 and not Fuse.objects.exists()
 
 
 def test_who_comes_while_it_waits_waits_too_also_on_the_next_day(inbox):
@@ -213,7 +222,12 @@ def test_a_new_version_takes_them_along_and_a_removed_step_moves_them(stopped, i
     lifecycle.save_draft(stopped, document, stopped.revision, None, NOW)
     publish(stopped, None, NOW, Choices(removed={"hello": StepChoice(then="due", target="later")}))
     engine.run(NOW)
-    assert waiting() == 0 and Enrollment.objects.filter(state="active", step_uid="later").count() == 12
+    assert waiting() == 2 and len(readers(inbox)) == 10, "a person has not decided yet"
+    [row] = fuse_releasing.blown(stopped, NOW)
+    assert row.waiting == 2
+    assert fuse_releasing.release(Fuse.objects.get(), Terms(2), None, NOW) == 2
+    engine.run(NOW)
+    assert Enrollment.objects.filter(state="active", step_uid="later").count() == 12
     assert not fuse_releasing.all_blown().exists(), "the step is there no more, and nobody waits"
 
 
@@ -226,3 +240,29 @@ def test_a_merge_takes_the_younger_one_out(stopped, inbox):
     fuse_releasing.release(Fuse.objects.get(), Terms(1), None, NOW)
     engine.run(NOW)
     assert waiting() == 0 and len(inbox.accepted) == 12, "eleven, and the note to the team"
+
+
+def test_what_a_person_let_go_stays_so_through_the_quiet_hours(inbox):
+    user = UserFactory()
+    old(welcome())
+    comes(names(0, 12), NOW)
+    night = NOW + timedelta(hours=12)
+    SiteSettings.objects.update(quiet_from="20:00", quiet_to="08:00")
+    fuse_releasing.release(Fuse.objects.get(), Terms(1), user, night)
+    engine.run(night)
+    assert Visit.objects.filter(left_at=None, facts__has_key="held_until").count() == 1
+    assert len(readers(inbox)) == 10 and waiting() == 1
+    engine.run(NOW + DAY)
+    assert len(readers(inbox)) == 11 and waiting() == 1, "the other one still waits for a person"
+
+
+def test_the_same_release_said_twice_lets_nobody_else_go(inbox):
+    user = UserFactory()
+    old(welcome())
+    comes(names(0, 14), NOW)
+    fuse = Fuse.objects.get()
+    terms = Terms(1, 0, fuse_releasing.first_waiting(fuse))
+    assert fuse_releasing.release(fuse, terms, user, NOW) == 1
+    with pytest.raises(Refused, match="decided about it meanwhile"):
+        fuse_releasing.release(fuse, terms, user, NOW)
+    assert waiting() == 3
