@@ -27,8 +27,8 @@ class StepChange:
     what: str  # added · removed · replaced · changed · same
     before: str = ""
     after: str = ""
-    settings: list[SettingChange] = field(default_factory=list)
-    """Of a step that both have: what is set otherwise."""
+    compared: tuple[StepDoc, StepDoc] | None = None
+    """A step that both have, as it was and will be."""
     ways_before: str = ""
     ways_after: str = ""
     places: list[Place] = field(default_factory=list)
@@ -42,6 +42,11 @@ class StepChange:
     @property
     def waiting(self) -> Waiting | None:
         return doors.together(self.places) if self.places else None
+
+    @property
+    def settings(self) -> list[SettingChange]:
+        """What is set otherwise; worked out by whoever shows it, for forms ask the database."""
+        return changed_settings(*self.compared) if self.compared else []
 
     @property
     def ways_change(self) -> bool:
@@ -126,7 +131,7 @@ def _compare(uid: str, old: Document, new: Document) -> StepChange:
     elif before.kind != after.kind:
         change.what = "replaced"
     elif (before.config, before.only_if, before.name) != (after.config, after.only_if, after.name):
-        change.what, change.settings = "changed", changed_settings(before, after)
+        change.what, change.compared = "changed", (before, after)
     if after and (len(ways_of(after)) > 1 or (before and len(ways_of(before)) > 1)):
         change.ways_before, change.ways_after = _ways(before, old) if before else "", _ways(after, new)
     return change
