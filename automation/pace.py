@@ -49,6 +49,8 @@ class RunTime(Time):
         self.until: datetime | None = None
         self.exits = ExitStack()
         row.real_now = now  # type: ignore[attr-defined]
+        if run.speed != 1:
+            row.began_by_clock = self.now  # type: ignore[attr-defined]
 
     def __enter__(self):
         self.exits.enter_context(as_lived(lambda shown: _real(self.moments, self.run.speed, shown, self.real)))
@@ -92,6 +94,14 @@ def of(campaign: Campaign, rows: Sequence[Enrollment], now: datetime) -> Time:
 def real(row: Enrollment, now: datetime) -> datetime:
     """What is written, sent or looked up bears the real time, also where a step goes by the run's clock."""
     return getattr(row, "real_now", now)
+
+
+def began(row: Enrollment) -> datetime | None:
+    """Since when a step is due, by the clock that its kind is shown.
+
+    That of a quick run never runs on beyond what was waited for: nothing lags behind by it.
+    """
+    return getattr(row, "began_by_clock", row.scheduled_at)
 
 
 def begin(rows: Mapping[int, datetime]) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from unfold.widgets import (
@@ -12,24 +13,29 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from automation import running
-from automation.running import SPEEDS, Choices
-from campaigns.document import Document, Trigger
+from automation import run_properties, running
+from automation.running import PUBLISH, SPEEDS, Choices
+from campaigns.document import Document
 from campaigns.lifecycle import has_unpublished_changes
 from campaigns.models import Campaign
-from campaigns.trigger_kinds import TRIGGER_KINDS, key_of, kind_of
+from campaigns.trigger_kinds import TRIGGER_KINDS, event_types_of, key_of, kind_of
 from contacts.models import Contact
 from events import types as event_types
-from events.models import Event
-from segments.known_models import KnownField
 
-OFFERED, MOST_PROPERTIES = 50, 20
-EXAMPLES: dict[str, Any] = {"text": "example", "number": 10, "boolean": True}
+OFFERED = 50
+LACKED = "The newest event has none; leave it empty, or say what it should be."
+ONLY_LIVE = "Only for what is live: of a draft, who may publish it may do so."
 
 
 class StartForm(forms.Form):
     """What is asked before a test run; the fields of `event` are those of the events that let people in."""
 
+    token = forms.UUIDField(
+        required=False,
+        widget=forms.HiddenInput(),
+        error_messages={"invalid": "This page is not as it was sent; open it again."},
+        help_text="The same form sent twice starts one run.",
+    )
     people = forms.ModelMultipleChoiceField(
         Contact.objects.none(),
         label="Test contacts",
@@ -63,7 +69,9 @@ class StartForm(forms.Form):
         self.triggers = {key_of(one): one for one in document.triggers if one.kind in TRIGGER_KINDS}
         super().__init__(data, initial=_initial(campaign, user, again))
         self._offer()
-        self.events = {key: self._add_properties(place, one, again) for place, (key, one) in enumerate(self._events())}
+        self._offer_outside()
+        self.documents = [document, *([running.definition(campaign, False)] if "version" in self.fields else [])]
+        self.events = {type_: self._add_properties(type_, again) for type_ in event_types_of(document.triggers)}
 
     def _offer(self) -> None:
         fields: Any = self.fields
@@ -80,23 +88,31 @@ class StartForm(forms.Form):
         if len(self.triggers) < 2:
             del fields["trigger"]
 
-    def _events(self) -> list[tuple[str, Trigger]]:
-        return [(key, one) for key, one in self.triggers.items() if kind_of(one).event_type(one)]
+    def _offer_outside(self) -> None:
+        """A draft that nobody published reaches other systems only by who may publish it."""
+        if self.user.has_perm(PUBLISH):
+            return
+        if "version" in self.fields:
+            self.fields["outside"].help_text += f" {ONLY_LIVE}"
+        elif not self.campaign.live_id:
+            del self.fields["outside"]
 
-    def _add_properties(self, place: int, trigger: Trigger, again) -> tuple[dict[str, Any], dict[str, str]]:
-        """The properties of the example, and the fields that change them, by name."""
-        type_ = kind_of(trigger).event_type(trigger) or ""
-        given = again.properties if again and again.event_type == type_ else example(type_)
-        named: dict[str, str] = {}
-        for name, value in given.items():
-            if isinstance(value, dict | list) or len(named) >= MOST_PROPERTIES:
-                continue
-            named[name] = f"p{place}_{len(named)}"
-            self.fields[named[name]] = forms.CharField(
-                label=f"{name.replace('_', ' ').capitalize()} ({event_types.find(type_).label})",
-                initial=_typed(value),
+    def _add_properties(self, type_: str, again) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+        """The properties of the example, and by the name of each that can be changed its field and its kind."""
+        kinds = run_properties.kinds(type_, self.documents)
+        known = again.properties if again and again.event_type == type_ else run_properties.newest(type_)
+        given = run_properties.made_up(kinds) if known is None else known
+        named: dict[str, tuple[str, str]] = {}
+        for name, value in list(run_properties.offered(given, kinds).items())[: run_properties.MOST]:
+            # Named by what it is: another event may be the newest one when the form comes back.
+            field = f"event-{type_}-{name}"
+            named[name] = field, kinds.get(name, "")
+            self.fields[field] = forms.CharField(
+                label=f"{_in_words(name)} ({event_types.find(type_).label})",
+                initial=run_properties.typed(value),
                 required=False,
                 max_length=500,
+                help_text="" if value is not None else LACKED,
                 widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
             )
         return given, named
@@ -110,16 +126,24 @@ class StartForm(forms.Form):
     def chosen(self) -> Choices:
         """What `running.start` is told."""
         data = self.cleaned_data
-        key = data.get("trigger") or next(iter(self.triggers), "")
-        given, named = self.events.get(key, ({}, {}))
-        typed = {name: _read(data[field], given[name]) for name, field in named.items()}
+        trigger = self.triggers.get(data.get("trigger") or next(iter(self.triggers), ""))
         return Choices(
             of_draft=data.get("version", "live" if self.campaign.live_id else "draft") == "draft",
             speed=data["speed"],
-            outside=data["outside"],
-            trigger=self.triggers.get(key),
-            properties={**given, **{name: value for name, value in typed.items() if value is not None}},
+            outside=data.get("outside", False),
+            token=data.get("token"),
+            trigger=trigger,
+            properties=self._properties(kind_of(trigger).event_type(trigger) or "" if trigger else ""),
         )
+
+    def _properties(self, type_: str) -> dict[str, Any]:
+        """Those of the example, but for what was typed."""
+        given, named = self.events.get(type_, ({}, {}))
+        found = given
+        for name, (field, kind) in named.items():
+            new = run_properties.read(self.cleaned_data[field], run_properties.value(given, name), kind)
+            found = run_properties.put(found, name, new) if new is not None else found
+        return found
 
     def people_to_test(self, now: datetime) -> list[Contact]:
         """Those chosen, and the one that is made of this person's own address."""
@@ -128,9 +152,8 @@ class StartForm(forms.Form):
 
 
 def _initial(campaign: Campaign, user, again) -> dict[str, Any]:
-    first = running.testers().values_list("pk", flat=True)
-    mine = first.filter(address__email__iexact=user.email or "-")
-    found: dict[str, Any] = {"version": "draft", "speed": 1440, "people": list(mine[:1] or first[:1])}
+    mine = running.of(user).values_list("pk", flat=True)[:1]
+    found: dict[str, Any] = {"token": uuid4(), "version": "draft", "speed": 1440, "people": list(mine)}
     if again:
         people = again.campaign.enrollments.values_list("contact", flat=True)
         found |= {"speed": again.speed, "outside": again.outside, "people": list(people)}
@@ -139,32 +162,5 @@ def _initial(campaign: Campaign, user, again) -> dict[str, Any]:
     return found
 
 
-def example(type_: str) -> dict[str, Any]:
-    """The properties of the newest event of the type; where there is none, made up."""
-    newest = Event.objects.filter(type=type_).order_by("-received_at").first()
-    if newest:
-        return newest.properties
-    known = event_types.get(type_)
-    names = dict(known.properties) if known else {}
-    for path, kind in KnownField.objects.filter(root=f"event:{type_}").values_list("path", "type"):
-        names.setdefault(path, kind or "text")
-    return {name: EXAMPLES[kind] for name, kind in names.items() if kind in EXAMPLES and "." not in name}
-
-
-def _typed(value: Any) -> str:
-    return {True: "yes", False: "no", None: ""}.get(value, str(value)) if not isinstance(value, str) else value
-
-
-def _read(text: str, before: Any) -> Any:
-    """As the value before was: a number where that was one; None: nothing was written."""
-    text = text.strip()
-    if not text:
-        return None
-    if isinstance(before, bool):
-        return text.lower() in ("yes", "true", "1")
-    if isinstance(before, int | float):
-        try:
-            return float(text) if "." in text or "e" in text.lower() else int(text)
-        except ValueError:
-            return text
-    return text
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").replace(".", " ").capitalize()

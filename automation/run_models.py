@@ -21,6 +21,7 @@ class TestRun(models.Model):
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    token = models.UUIDField(null=True, unique=True, help_text="Of the form; sent twice, it starts one run.")
 
     class Meta:
         ordering = ["-started_at", "-pk"]

@@ -1,9 +1,10 @@
 """Pages of test runs: starting one, what came of it, doing it again, stopping it."""
 
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -35,18 +36,19 @@ def start_page(model_admin, request: HttpRequest) -> HttpResponse:
     campaign = Campaign.objects.select_related("live").filter(pk=asked or 0).first()
     if campaign is None:
         raise Http404("There is no such campaign.")
+    if before := _started_by(request):
+        return _shown(request, before, "This form has started a test run already; here it is.")
     document = _definition(campaign, again, request)
     data = request.POST if request.method == "POST" else None
     form = StartForm(data, campaign=campaign, document=document, user=request.user, again=again)
     if data is not None and form.is_valid():
         try:
-            run = _start(campaign, form, request.user)
+            run = _start_once(campaign, form, request)
         except running.Refused as refused:
             for sentence in refused.sentences:
                 form.add_error(None, sentence)
         else:
-            tell(request, "The test run has begun. Look here how it goes on, and into the mailbox.")
-            return redirect("admin:automation_testrun_change", run.pk)
+            return _shown(request, run, "The test run has begun. Look here how it goes on, and into the mailbox.")
     return page(
         model_admin,
         request,
@@ -64,6 +66,28 @@ def _definition(campaign: Campaign, again: TestRun | None, request: HttpRequest)
     """What the form asks about: the draft; where that cannot be read, nothing."""
     live = request.POST.get("version") == "live" or (again is not None and not again.of_draft)
     return running.definition(campaign, of_draft=False) if campaign.live_id and live else readable(campaign)
+
+
+def _shown(request: HttpRequest, run: TestRun, said: str) -> HttpResponse:
+    tell(request, said)
+    return redirect("admin:automation_testrun_change", run.pk)
+
+
+def _started_by(request: HttpRequest) -> TestRun | None:
+    """The run that this form has started before."""
+    try:
+        return TestRun.objects.filter(token=UUID(request.POST.get("token", ""))).first()
+    except ValueError:
+        return None
+
+
+def _start_once(campaign: Campaign, form: StartForm, request: HttpRequest) -> TestRun:
+    try:
+        return _start(campaign, form, request.user)
+    except IntegrityError:  # the same form at the same time: its token was waited for
+        if before := _started_by(request):
+            return before
+        raise
 
 
 @transaction.atomic  # a test contact is not left behind by a run that was refused

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -31,6 +32,11 @@ from segments import conditions
 SPEEDS = {1440: "A day takes a minute", 3600: "An hour takes a second", 1: "As in real life"}
 MOST = 20  # contacts in one run
 STOPPED = "A person stopped the test run."
+PUBLISH = "campaigns.publish_campaign"
+OUTSIDE_IS_FOR_PUBLISHERS = (
+    "Webhooks, the team and other campaigns take a draft for real, so only who may publish lets a test run reach them."
+    " Leave that out, or ask somebody who may publish."
+)
 # By which word a check that fails is remarked.
 WORDS = {whying.AUDIENCE: "audience", "Again": "again", "Reason to leave": "exit", "Holdout": "holdout"}
 
@@ -52,6 +58,7 @@ class Choices:
     outside: bool = False
     trigger: Trigger | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    token: UUID | None = None  # of the form: a run is started once by it
 
     @property
     def event_type(self) -> str:
@@ -76,7 +83,7 @@ def obstacles(document: Document) -> list[str]:
 def start(campaign: Campaign, people: Sequence[Contact], user, now: datetime, choices: Choices) -> TestRun:
     """Let test contacts into a copy of the campaign, at once and past every filter. Raises Refused."""
     document = definition(campaign, choices.of_draft)
-    if found := [*_about_people(people), *obstacles(document)]:
+    if found := [*_about_people(people), *_about_outside(campaign, user, choices), *obstacles(document)]:
         raise Refused(found)
     remarks = {str(person.pk): _remarks(campaign, document, person, now) for person in people}
     copy = _copy(campaign, document, user, now)
@@ -90,6 +97,7 @@ def start(campaign: Campaign, people: Sequence[Contact], user, now: datetime, ch
         remarks=remarks,
         started_by=user,
         started_at=now,
+        token=choices.token,
     )
     entered = enrolling.insert([_entry(copy, document, person, choices, now) for person in people], now)
     pace.begin(dict.fromkeys(entered.values(), now))
@@ -105,6 +113,13 @@ def _about_people(people: Sequence[Contact]) -> list[str]:
     if len(people) > MOST:
         return [f"A test run takes at most {MOST} contacts; choose fewer."]
     return [f"{person} is no test contact; choose another one." for person in people if not person.is_test]
+
+
+def _about_outside(campaign: Campaign, user, choices: Choices) -> list[str]:
+    """A draft that nobody published acts on other systems and on the team only for who may publish it."""
+    of_draft = choices.of_draft or campaign.live is None
+    refused = choices.outside and of_draft and user is not None and not user.has_perm(PUBLISH)
+    return [OUTSIDE_IS_FOR_PUBLISHERS] if refused else []
 
 
 def _copy(campaign: Campaign, document: Document, user, now: datetime) -> Campaign:
@@ -148,10 +163,13 @@ def _remarks(campaign: Campaign, document: Document, person: Contact, now: datet
 
 
 def _about_mail(document: Document, person: Contact, now: datetime) -> str:
-    """What in real life would keep marketing mail from them."""
+    """What keeps mail from them, and what in real life would keep marketing mail from them."""
     if person.address_id is None:
         return "They have no e-mail address, so no mail can be sent."
     topic = Topic.objects.filter(key=document.topic or "").values_list("pk", flat=True).first()
+    refused = consent.verdicts([person.address_id], None, False, now)[person.address_id]
+    if refused.outcome in ("unsubscribed", "suppressed"):
+        return f"They get no mail of this run: {refused.sentence} What an address has refused holds for tests, too."
     found = consent.verdicts([person.address_id], topic, False, now)[person.address_id]
     return "" if found.allowed else f"In real life they would get no marketing mail: {found.sentence}"
 
@@ -202,7 +220,12 @@ def testers() -> Any:
 
 def lacks_own(user) -> bool:
     """Has this person an address, but no test contact with it?"""
-    return bool(_own_address(user)) and not testers().filter(address__email=_own_address(user)).exists()
+    return bool(_own_address(user)) and not of(user).exists()
+
+
+def of(user) -> Any:
+    """The test contacts with this person's own address."""
+    return testers().filter(address__email=_own_address(user) or None)
 
 
 def own(user, now: datetime) -> Contact:

@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import local
 from uuid import UUID
@@ -45,10 +46,28 @@ MOST_SECONDS = 120
 OUTAGE_SECONDS = 90  # waited for a database that is away: longer than a lease, shorter than a task may take
 
 
-def _is_exempt(message: Message) -> bool:
-    """Does it go out whatever its address said about mail? Test runs go to the team's own."""
-    is_test = message.campaign is not None and message.campaign.test_of_id is not None
-    return is_test or message.purpose != Message.Purpose.MARKETING
+HELD_FOR_TESTS = " What an address has refused holds for test runs, too."
+
+
+def _is_of_a_run(message: Message) -> bool:
+    """Is it a mail of a test run? Those need nobody's consent, but anybody can be made a test contact."""
+    tried = message.campaign is not None and message.campaign.test_of_id is not None
+    return tried and message.purpose != Message.Purpose.NOTE
+
+
+def _asked_of(message: Message) -> tuple[int | None, bool, bool]:
+    """Of which topic consent is needed, whether an unsubscription from everything is passed by, whether it is a test.
+
+    A test run's draft may say of any mail that it is transactional, so no mail of a run passes by a refusal.
+    """
+    if _is_of_a_run(message):
+        return None, False, True
+    return message.topic_id, message.purpose != Message.Purpose.MARKETING, False
+
+
+def _in_words(verdict: consent.Verdict, is_test: bool) -> consent.Verdict:
+    refused = is_test and verdict.outcome in ("unsubscribed", "suppressed")
+    return replace(verdict, sentence=verdict.sentence + HELD_FOR_TESTS) if refused else verdict
 
 
 def send_due(now: datetime) -> int:
@@ -184,14 +203,14 @@ class Batch:
         self.messages = [message for message in self.messages if message.pk not in gone]
 
     def _verdicts(self, messages: Sequence[Message]) -> Iterator[tuple[Message, consent.Verdict]]:
-        groups: dict[tuple[int | None, bool], list[Message]] = {}
+        groups: dict[tuple[int | None, bool, bool], list[Message]] = {}
         for message in messages:
-            groups.setdefault((message.topic_id, _is_exempt(message)), []).append(message)
-        for (topic_id, exempt), members in groups.items():
+            groups.setdefault(_asked_of(message), []).append(message)
+        for (topic_id, exempt, is_test), members in groups.items():
             found = consent.verdicts({m.address_id for m in members if m.address_id}, topic_id, exempt, self.now)
             gone = consent.Verdict(False, "no_address", "The contact has no e-mail address.")
             for message in members:
-                yield message, found.get(message.address_id or 0, gone)
+                yield message, _in_words(found.get(message.address_id or 0, gone), is_test)
 
     def _read_tags(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}

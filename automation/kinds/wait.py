@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from automation import dates, wait_checks, wait_words, waiting
+from automation import dates, pace, wait_checks, wait_words, waiting
 from automation.dates import Reading
 from automation.forms.wait import WaitForm
 from automation.zones import flaw, spoken, zone_of
@@ -54,7 +54,7 @@ class WaitKind(StepKind):
     def _outcome(self, wait, visit, site, readings, now) -> Outcome:
         reading = readings.get(visit.enrollment_id)
         if not visit.pk:
-            return _begin(wait, visit, begun(visit.enrollment.scheduled_at, now), site, reading)
+            return _begin(wait, visit, begun(pace.began(visit.enrollment), now), site, reading)
         if wait.mode == "field" and (later := _put_off(wait, visit, site, reading, now)):
             return later
         return Done(f"Waited {wait_words.words(wait)}.")

@@ -189,9 +189,8 @@ def _until(settings: Settings, visit, now: datetime) -> datetime:
     told = (visit.facts or {}).get("until")
     if told:
         return datetime.fromisoformat(told)
-    return begun(visit.enrollment.scheduled_at, now) + durations.duration(
-        settings.timeout.amount, settings.timeout.unit
-    )
+    span = durations.duration(settings.timeout.amount, settings.timeout.unit)
+    return begun(pace.began(visit.enrollment), now) + span
 
 
 def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Watch]:

@@ -38,6 +38,9 @@ def drafted(*steps, **more):
     return lifecycle.create(Document(name="Thanks", steps=list(steps) or [mail("hello")], **more), None, NOW)
 
 
+TOTAL = "event-order.completed-total"
+
+
 def begins(campaign):
     return f"{reverse('admin:automation_testrun_start')}?campaign={campaign.pk}"
 
@@ -72,8 +75,11 @@ def test_the_event_is_that_of_the_newest_real_one_and_can_be_changed(marketer, i
     recording.record(source, [item], NOW)
     ContactFactory(is_test=True, email="me@acme.example")
     page = text(marketer.get(begins(campaign)))
-    assert 'name="p0_0" value="30"' in page and "lines" not in page.lower().partition("<form method")[2]
-    marketer.post(begins(campaign), {"people": Contact.objects.get(is_test=True).pk, "speed": "1", "p0_0": "45"})
+    assert (
+        'name="event-order.completed-total" value="30"' in page
+        and "lines" not in page.lower().partition("<form method")[2]
+    )
+    marketer.post(begins(campaign), {"people": Contact.objects.get(is_test=True).pk, "speed": "1", TOTAL: "45"})
     run = TestRun.objects.get()
     assert (run.properties, run.event_type) == ({"total": 45, "lines": [{"sku": 1}]}, "order.completed")
     engine.run(clock.now())
@@ -104,7 +110,7 @@ def test_nobody_chosen_is_said_at_the_field(marketer):
 def test_a_run_is_done_again_with_the_same_choices_and_stopped(marketer):
     me = ContactFactory(is_test=True)
     campaign = drafted(wait("pause", 1, "hello"), mail("hello"))
-    run = running.start(campaign, [me], marketer.user, NOW, Choices(speed=3600, outside=True))
+    run = running.start(campaign, [me], UserFactory(), NOW, Choices(speed=3600, outside=True))
     page = text(marketer.get(f"{reverse('admin:automation_testrun_start')}?again={run.pk}"))
     assert page.count("checked") >= 3 and "Earlier test runs" in page
     marketer.post(reverse("admin:automation_testrun_stop", args=[run.pk]))
