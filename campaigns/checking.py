@@ -15,6 +15,8 @@ from segments import conditions
 
 MAX_NAME, MOST_BETWEEN = 80, 1_000
 ENTRY_KEY = re.compile(r"[A-Za-z_][\w.-]{0,59}")
+OWN_UIDS = {"holdout"}  # under which choices by chance are kept beside those of splits
+OWN_UID = "“holdout” is a word of Dripline’s own; give the step another uid."
 SAME_UID = "Two steps have the same uid; remove one."
 NO_ENTRY_KEY = "Write the name of one event property, such as order_id."
 
@@ -116,6 +118,7 @@ def _about_steps(document: Document) -> list[Problem]:
         return [Problem("steps", f"A campaign has at most {MAX_STEPS} steps; split it.")]
     uids = [step.uid for step in document.steps]
     found = [Problem(f"steps[{uid}]", SAME_UID) for uid in set(uids) if uids.count(uid) > 1]
+    found += [Problem(f"steps[{uid}]", OWN_UID) for uid in OWN_UIDS.intersection(uids)]
     for step in document.steps:
         found += _about_step(step, set(uids))
     return found + list(_about_circles(document))

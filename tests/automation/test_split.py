@@ -8,6 +8,8 @@ import pytest
 from automation.forms.split import SplitForm
 from automation.kinds.split import SplitKind
 from automation.models import Assignment
+from campaigns.checking import OWN_UID, problems
+from campaigns.document import Document, StepDoc
 from contacts.merging import merge
 from contacts.models import Contact
 from tests import engine
@@ -154,3 +156,9 @@ def test_the_form_begins_with_halves_and_gives_back_what_was_typed():
 def test_the_form_says_what_is_wrong(shares, sentence):
     form = posted(*shares)
     assert not form.is_valid() and form.non_field_errors() == [sentence]
+
+
+def test_a_split_is_not_called_as_what_holds_people_out():
+    """Their choices by chance would be the same."""
+    document = Document(name="x", steps=[StepDoc(uid="holdout", kind="split", config={"arms": []})])
+    assert OWN_UID in [problem.sentence for problem in problems(document)]
