@@ -43,7 +43,7 @@ class SiteSettings(models.Model):
     )
     postal_address = models.TextField(
         blank=True,
-        help_text="Law in most countries asks for it in every marketing mail. No sequence can be activated without it.",
+        help_text="Law in most countries asks for it in every marketing mail. No campaign can be activated without it.",
     )
     sender_name = models.CharField(
         max_length=120, blank=True, help_text="Who the mails come from, such as “Ann of Acme”."

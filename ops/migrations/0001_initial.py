@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
                 ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(default='My company', help_text="Your company's name, as the readers of your mails know it.", max_length=120)),
                 ('timezone', models.CharField(default='UTC', help_text='Used for contacts whose own time zone is unknown, such as Europe/Paris.', max_length=64, validators=[ops.models.validate_timezone], verbose_name='time zone')),
-                ('postal_address', models.TextField(blank=True, help_text='Law in most countries asks for it in every marketing mail. No sequence can be activated without it.')),
+                ('postal_address', models.TextField(blank=True, help_text='Law in most countries asks for it in every marketing mail. No campaign can be activated without it.')),
                 ('sender_name', models.CharField(blank=True, help_text='Who the mails come from, such as “Ann of Acme”.', max_length=120)),
                 ('sender_email', models.CharField(blank=True, help_text='The address the mails come from.', max_length=254, validators=[django.core.validators.EmailValidator()], verbose_name='sender e-mail')),
                 ('reply_to', models.CharField(blank=True, help_text='Where answers go, if not to the sender.', max_length=254, validators=[django.core.validators.EmailValidator()])),
