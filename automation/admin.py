@@ -19,7 +19,7 @@ from automation import (  # noqa: F401  steps taken and test runs register there
 from automation.enrollment_page import enrollment_page
 from automation.models import Enrollment
 from campaigns.models import Campaign
-from campaigns.step_filters import StandsIn
+from campaigns.step_filters import StandsIn, place_in_words
 from contacts.admin import ids_found
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
@@ -73,7 +73,10 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
         return "Paused" if paused else enrollment.get_state_display()
 
     def changelist_view(self, request, extra_context=None):
-        told = {"title": "People inside", "parked_deeds": many_pages.offered(request)}
+        campaign, step = place_in_words(request, StandsIn.of_campaign)
+        title = f"People in {campaign}" if campaign else "People inside"
+        title = f"People in {step} of {campaign}" if step else title
+        told = {"title": title, "listed": title, "parked_deeds": many_pages.offered(request)}
         return super().changelist_view(request, {**told, **(extra_context or {})})
 
     def get_changelist_instance(self, request):

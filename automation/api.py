@@ -69,7 +69,7 @@ def _listed(request: Request, rows: QuerySet[Enrollment]) -> Response:
         rows = rows.filter(state=state)
     if since := moment(request, "since"):
         rows = rows.filter(entered_at__gte=since)
-    return Response(page(request, rows, enrollment_shown))
+    return Response(page(request, rows, enrollment_shown, "state", "since"))
 
 
 class EnrollmentsView(APIView):
@@ -164,7 +164,7 @@ class EntriesView(APIView):
             if state not in EntryRequest.State.values:
                 raise bad_input(f"“state” is one of {', '.join(EntryRequest.State.values)}.", "state")
             rows = rows.filter(state=state)
-        return Response(page(request, rows, entry_shown))
+        return Response(page(request, rows, entry_shown, "state"))
 
     @extend_schema(
         operation_id="campaigns_enroll",

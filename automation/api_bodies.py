@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from automation.models import Enrollment, EntryRequest, Visit
 from lib import clean_json
-from ops.api import Body, bad_input
+from ops.api import Body, Text, bad_input
 
 AT = "2026-03-02T09:00:00Z"
 ENROLLMENT = {
@@ -123,7 +123,7 @@ class EntryWritten(Body):
     data = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="What conditions and mails read as the event's properties."
     )
-    id = serializers.CharField(
+    id = Text(
         required=False, max_length=200, help_text="Your own: sent again with it, the request lets nobody in again."
     )
 
@@ -137,9 +137,7 @@ class EntryWritten(Body):
 class ExitWritten(Body):
     """Why they leave."""
 
-    reason = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="In words; the contact's page shows it."
-    )
+    reason = Text(required=False, allow_blank=True, max_length=200, help_text="In words; the contact's page shows it.")
 
 
 class ExitShown(EnrollmentShown):

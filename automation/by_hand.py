@@ -10,13 +10,15 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from automation import enrolling, releasing
+from automation import enrolling, pace, releasing
 from automation.documents import of_version
 from automation.models import Enrollment, Visit
+from automation.zones import spoken, zone_of
 from campaigns.document import StepDoc
 from campaigns.publishing import describe
 from lib.outages import again_after_deadlock
 from ops import audit
+from ops.models import SiteSettings
 
 State = Enrollment.State
 
@@ -62,12 +64,22 @@ def wake(enrollment: Enrollment, by, now: datetime) -> str:
     if row.state != State.ACTIVE or row.due_at is None or row.due_at <= now:
         raise Refused(f"{enrollment.contact} does not wait for a time just now, so there is nothing to wake.")
     Enrollment.objects.filter(pk=row.pk).update(due_at=now, scheduled_at=now, listens=False)
-    if row.listens:  # else it would find that its time is not up
-        visit = row.visits.get(left_at=None)
-        visit.facts["woken"] = {"arm": "timeout", "because": "A person ended the wait before the time was up."}
-        visit.save(update_fields=["facts"])
+    _say_who_woke(row, by, now)
     audit.note(by, row, "Ended the wait.")
     return f"{enrollment.contact} goes on now."
+
+
+def _say_who_woke(row: Enrollment, by, now: datetime) -> None:
+    """The visit tells it; one that listens would find, too, that its time is not up. What is held looks again."""
+    visit = row.visits.filter(left_at=None).first()
+    if visit is None or not (row.listens or visit.kind == "wait"):
+        return
+    clock_of_run = pace.clock_of(row)
+    at = spoken(clock_of_run(now) if clock_of_run else now, zone_of(row.contact.timezone, SiteSettings.get()))
+    who = audit.name_of(by) if by else "A person"
+    because = f"{who} ended the wait on {at}, before the time was up."
+    visit.facts["woken"] = {"arm": "timeout", "because": because}
+    visit.save(update_fields=["facts"])
 
 
 @again_after_deadlock

@@ -37,6 +37,8 @@ def in_words(kind: str, facts: Mapping[str, Any], zone: tzinfo, types: Mapping[s
     """(name, value) of each that a reader can use; takes whatever a visit may hold. `types`: names of event types."""
     its = STEP_KINDS.get(kind)
     names = {**(its.saw if its else {}), **OF_THE_ENGINE, **(its.saw if its else {})}
+    if kind == "wait" and "woken" in facts:
+        names["until"] = "Would have waited until"
     order = {key: place for place, key in enumerate(names)}  # the database keeps none
     known = sorted(facts.items(), key=lambda fact: order.get(fact[0], len(order)))
     said = [one for key, value in known if key != "woken" for one in _one(key, value, names, zone)]

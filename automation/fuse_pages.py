@@ -1,11 +1,15 @@
 """The pages on which a person decides about a step that the fuse holds: how many go on, or all leave."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin import VERTICAL
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminRadioSelectWidget
 
@@ -18,6 +22,7 @@ from lib import clock
 from lib.admin import ask
 
 LOOKED = "Look first why so many came: a wrong import, an event sent twice, or a success."
+DECIDED = "Nothing was done: the fuse holds nobody there any more; somebody has decided about it meanwhile."
 ASK, AGAIN, FREE = "ask", "again", "free"
 
 
@@ -61,9 +66,25 @@ class ReleaseForm(forms.Form):
         return Terms(self.cleaned_data.get("people") or 0, more, self.cleaned_data["first"])
 
 
-def release_page(model_admin, request: HttpRequest, fuse_id: int) -> HttpResponse:
+def _of_one_that_waits(page: Callable[[Any, HttpRequest, Any], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Asked of a fuse that waits for a person; about another one somebody has decided, so it leads to the campaign."""
+
+    @wraps(page)
+    def asked(model_admin, request: HttpRequest, fuse_id: int) -> HttpResponse:
+        if not request.user.has_perm(PUBLISH):
+            raise PermissionDenied
+        fuse = fuse_releasing.with_waiting(fuse_releasing.all_blown()).filter(pk=fuse_id).first()
+        if fuse is not None:
+            return page(model_admin, request, fuse)
+        messages.warning(request, DECIDED)
+        return HttpResponseRedirect(_campaign_page(get_object_or_404(Fuse, pk=fuse_id)))
+
+    return asked
+
+
+@_of_one_that_waits
+def release_page(model_admin, request: HttpRequest, fuse: Any) -> HttpResponse:
     """Ask how many go on; then let them."""
-    fuse = _asked_for(request, fuse_id)
 
     def act(form: ReleaseForm) -> str:
         count = fuse_releasing.release(fuse, form.terms(), request.user, clock.now())
@@ -85,9 +106,9 @@ def release_page(model_admin, request: HttpRequest, fuse_id: int) -> HttpRespons
     )
 
 
-def take_out_page(model_admin, request: HttpRequest, fuse_id: int) -> HttpResponse:
+@_of_one_that_waits
+def take_out_page(model_admin, request: HttpRequest, fuse: Any) -> HttpResponse:
     """Ask, with how many; then they leave."""
-    fuse = _asked_for(request, fuse_id)
 
     def act() -> str:
         return f"{_people(fuse_releasing.take_out(fuse, request.user, clock.now()), 'has', 'have')} left."
@@ -103,15 +124,6 @@ def take_out_page(model_admin, request: HttpRequest, fuse_id: int) -> HttpRespon
         back=_campaign_page(fuse),
         danger=True,
     )
-
-
-def _asked_for(request: HttpRequest, fuse_id: int) -> Any:
-    if not request.user.has_perm(PUBLISH):
-        raise PermissionDenied
-    fuse = fuse_releasing.with_waiting(fuse_releasing.all_blown()).filter(pk=fuse_id).first()
-    if fuse is None:
-        raise Http404("That step waits for nobody any more: somebody has decided about it.")
-    return fuse
 
 
 def _why(fuse: Fuse) -> str:

@@ -14,6 +14,8 @@ from contacts.models import Contact
 from lib import clock
 from lib.due import DueQuerySet
 
+STOPPED = "A fault of Dripline’s own stopped them here; an engineer finds it in the log as “due.parked”."
+
 
 class EnrollmentQuerySet(DueQuerySet):
     def active(self):
@@ -101,6 +103,16 @@ class Enrollment(models.Model):
 
     def __str__(self):
         return f"{self.contact} in {self.campaign}"
+
+    @property
+    def said(self) -> str:
+        """How it ended, or why it rests, in a plain sentence."""
+        return STOPPED if self.state == self.State.PARKED else self.explanation
+
+    @property
+    def technical(self) -> str:
+        """Of who was stopped by a fault: what an engineer asks for."""
+        return self.explanation if self.state == self.State.PARKED else ""
 
 
 class Visit(models.Model):

@@ -26,7 +26,7 @@ class WhatTheyAreIn(Panel):
         explained = dict(open_visits.values_list("enrollment_id", "explanation"))
         steps = self._steps({row.version_id for row in rows})
         for row in rows:
-            row.words = explained.get(row.pk) or row.explanation
+            row.words = row.said if row.state == Enrollment.State.PARKED else explained.get(row.pk) or row.explanation
             of_version = steps.get(row.version_id, {})
             row.step_number, row.step_count = of_version.get(row.step_uid), max(of_version.values(), default=0)
         return {"inside": [row for row in rows if not row.left_at], "left": [row for row in rows if row.left_at]}

@@ -16,7 +16,7 @@ from campaigns.models import Campaign, Message
 from campaigns.numbers import FAILED, MAIL_KINDS, NO_MAIL, NOT_DONE
 from campaigns.pages import found, number
 from campaigns.sequence_words import readable
-from campaigns.step_filters import StepFilter
+from campaigns.step_filters import StepFilter, place_in_words
 from contacts.admin import ids_found
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
 
@@ -152,7 +152,10 @@ class VisitAdmin(BigTableAdmin, ReadOnlyAdmin):
         return StepsTaken
 
     def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(request, {"title": "Steps taken", **(extra_context or {})})
+        campaign, step = place_in_words(request, OfCampaign.parameter_name)
+        title = f"Steps taken in {campaign}" if campaign else "Steps taken"
+        title = f"Who went through {step} in {campaign}" if step else title
+        return super().changelist_view(request, {"title": title, "listed": title, **(extra_context or {})})
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         """What there is to say of it stands on the page of the whole way."""

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Any
 
-from automation import fact_words, pace
+from automation import fact_words, let_in_by, pace
 from automation.documents import of_version
 from automation.models import Enrollment, Visit
 from automation.zones import flaw, zone_of
@@ -97,18 +97,19 @@ class WayTaken:
         self._by_uid = {marked.card.uid: marked for marked in self.cards}
         woken = [told.get("event") for visit in visits if isinstance(told := visit.facts.get("woken"), dict)]
         self.types = sentences.labels({enrollment.event_type, *filter(None, woken)} - {""})
-        self.stops = [self._entry(), *(self._stop(number, visit) for number, visit in enumerate(visits, before + 1))]
+        self.stops = [self._entry(visits)]
+        self.stops += [self._stop(number, visit) for number, visit in enumerate(visits, before + 1)]
         if enrollment.left_at:
             self.stops.append(self._end(before + len(visits) + 1))
         self._mark()
 
     # --- the decisions ---
 
-    def _entry(self) -> Stop:
+    def _entry(self, visits: Sequence[Visit]) -> Stop:
         row = self.enrollment
-        words = "They entered."
-        if row.event_type:
-            words = f"They {sentences.sentence(row.event_type, self.types)}, and so they entered."
+        said = f"They {sentences.sentence(row.event_type, self.types)}, and so they entered." if row.event_type else ""
+        began_with = (visits[0].version_id if visits else row.version_id) if not self.before else None
+        words = said or let_in_by.sentence(row, began_with)
         carried = {key: value for key, value in row.data.items() if key != ANSWERS}
         event = row.event_id if row.event_type and not self.clock else None  # that of a test run was made up
         return Stop(
@@ -161,6 +162,13 @@ class WayTaken:
     def goes_on(self) -> str:
         at = self.enrollment.due_at
         return fact_words.clock_time(self.clock(at) if self.clock else at, self.zone) if at else ""
+
+    @property
+    def awaits(self) -> str:
+        """What the step waits for from outside, as it says itself."""
+        last = self.taken[-1].visit if self.taken else None
+        held = self.enrollment.state == Enrollment.State.HELD
+        return last.explanation if last and held and last.left_at is None else ""
 
     @cached_property
     def taken(self) -> list[Stop]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from automation import holdouts, why_ahead, why_triggers
 from automation.documents import of_version
-from automation.models import Enrollment, Refusal
+from automation.models import Enrollment, Refusal, Visit
 from automation.why_checks import Check, node, of_contact
 from campaigns.document import Document
 from campaigns.lifecycle import state_in_words
@@ -60,12 +60,21 @@ def about(campaign: Campaign, contact: Contact, now: datetime) -> Answer:
     messages = Message.objects.filter(**theirs).select_related("template").order_by("-created_at")
     found.messages = list(messages[:SHOWN])
     inside = _inside(found.enrollments)
+    _say_what_is_awaited(found.enrollments)
     found.inside = inside is not None
     found.checks = list(_at_the_door(campaign, contact, found.enrollments, now))
     if campaign.live_id:
         document = of_version(campaign.live_id)
         found.ahead = list(why_ahead.checks(campaign, document, contact, inside, now))
     return found
+
+
+def _say_what_is_awaited(rows: list[Enrollment]) -> None:
+    """`awaits`: which mail, call, place or person's word; as the step that they stand in says it. A query, or none."""
+    held = {row.pk: row for row in rows if row.state == Enrollment.State.HELD}
+    visits = Visit.objects.filter(enrollment__in=held, left_at=None) if held else ()
+    for visit in visits:
+        held[visit.enrollment_id].awaits = visit.explanation  # type: ignore[attr-defined]
 
 
 def _at_the_door(campaign: Campaign, contact: Contact, before: list[Enrollment], now: datetime) -> Iterator[Check]:

@@ -64,7 +64,7 @@ class CampaignsView(APIView):
             if state not in Campaign.State.values:
                 raise bad_input(f"“state” is one of {', '.join(Campaign.State.values)}.", "state")
             rows = rows.filter(state=state)
-        answer = page(request, rows, lambda campaign: campaign)
+        answer = page(request, rows, lambda campaign: campaign, "state", "search")
         counted = numbers.since([campaign.pk for campaign in answer["results"]], clock.now() - SPAN)
         answer["results"] = [campaign_shown(campaign, counted[campaign.pk]) for campaign in answer["results"]]
         return Response(answer)

@@ -22,6 +22,7 @@ from campaigns.sequence_words import readable
 from campaigns.step_numbers import of_steps
 from campaigns.verb_pages import buttons
 from lib import clean_json, clock
+from lib.words import day_and_time
 from ops import audit
 
 LARGEST, LEVELS = 2_000_000, 80
@@ -255,7 +256,7 @@ def _conflict(campaign: Campaign) -> dict[str, Any]:
     theirs = readable(campaign)
     return {
         "by": last_editor(campaign),
-        "at": campaign.edited_at.isoformat(),
+        "when": day_and_time(campaign.edited_at),
         "revision": campaign.revision,
         **_told(theirs),
     }

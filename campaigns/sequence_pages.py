@@ -187,7 +187,7 @@ def last_editor(campaign: Campaign) -> str:
         .order_by("-action_time", "-pk")
         .first()
     )
-    return (entry.user.get_full_name() or entry.user.get_username()) if entry else "Somebody"
+    return audit.name_of(entry.user) if entry else "Somebody"
 
 
 def _copy_of(campaign: Campaign) -> tuple[Document, list[Row]]:

@@ -60,6 +60,14 @@ class CameOf(SimpleListFilter):
         return real(queryset.filter(chosen[1])) if chosen else queryset
 
 
+def place_in_words(request, of_campaign: str) -> tuple[str, str]:
+    """Campaign and step to which a list is narrowed down, in quotes; empty where it is not."""
+    campaign = Campaign.objects.filter(pk=number(request.GET.get(of_campaign)) or 0).first()
+    uid = request.GET.get(StepFilter.parameter_name)
+    step = step_in_words(request.GET.get(of_campaign), uid) if campaign and uid else ""
+    return f"“{campaign}”" if campaign else "", f"“{step}”" if step else ""
+
+
 def step_in_words(campaign_id: str | None, uid: str) -> str:
     campaign = Campaign.objects.filter(pk=number(campaign_id) or 0).first()
     step = readable(campaign).step(uid) if campaign else None

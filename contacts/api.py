@@ -44,6 +44,8 @@ def _query(name: str, description: str) -> OpenApiParameter:
 
 def found(who: str) -> int:
     """Id of the contact named in a URL: `42` or `user:u-1001`. One that was merged stands for the other."""
+    if "\x00" in who:
+        raise bad_input("The name of a contact contains a character that cannot be looked up; remove it.")
     if who.startswith("user:"):
         people = Contact.objects.filter(identities__kind=Identity.Kind.USER, identities__value=who[5:])
     elif who.isascii() and who.isdecimal() and len(who) < 19:
@@ -95,7 +97,7 @@ class ContactsView(APIView):
             rows = rows.filter(address__email=_normal(email))
         if user_id := text(request, "user_id"):
             rows = rows.filter(identities__kind=Identity.Kind.USER, identities__value=user_id)
-        return Response(page(request, _full(rows), shown))
+        return Response(page(request, _full(rows), shown, "email", "user_id", "search"))
 
 
 def _normal(email: str) -> str:

@@ -142,7 +142,7 @@ class EventsView(APIView):
             rows = rows.filter(received_at__gte=since)
         if until := moment(request, "until"):
             rows = rows.filter(received_at__lt=until)
-        return Response(page(request, rows, _shown))
+        return Response(page(request, rows, _shown, "contact", "type", "since", "until"))
 
     @extend_schema(
         operation_id="events_add",

@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from events import items, recording
 from events.items import Item, Refused
-from lib import clock
+from lib import clean_json, clock
 from ops.authentication import count, note_use, presented
 from ops.models import ApiKey
 
@@ -170,7 +170,9 @@ def parsed(raw: bytes) -> tuple[Envelope, Any]:
         pass
     try:
         value = json.loads(raw.decode(errors="surrogateescape"))
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise NotTaken(400, clean_json.TOO_DEEP)
+    except ValueError:
         raise NotTaken(400, "The request is not valid JSON; check quotes, commas and brackets.")
     if not isinstance(value, dict):
         raise NotTaken(400, "The request is not a JSON object; send {…}.")

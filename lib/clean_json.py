@@ -1,5 +1,6 @@
 """One door for JSON from outside: what passes here, PostgreSQL and JavaScript take as it is."""
 
+import json
 import math
 import re
 
@@ -7,6 +8,7 @@ import msgspec
 
 MAX_DEPTH, MAX_KEYS, MAX_KEY_LENGTH = 20, 256, 128
 MAX_SAFE_INTEGER = 2**53
+TOO_DEEP = "The request is nested too deep; make it flatter."
 _escaped_nul = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000", re.IGNORECASE)
 _escaped_surrogate = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
 
@@ -22,9 +24,23 @@ def parse(raw: bytes, limit: int = 1_000_000, levels: int = MAX_DEPTH):
     refuse_hostile_bytes(raw)
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except RecursionError as fault:
+        raise Unclean(TOO_DEEP) from fault
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        _refuse_odd_numbers(raw, levels)
         raise Unclean("The request is not valid JSON; check quotes, commas and brackets.") from fault
     return clean(value, levels=levels)
+
+
+def _refuse_odd_numbers(raw: bytes, levels: int) -> None:
+    """NaN, or 1e999: a parser that takes these finds which field it is."""
+    try:
+        value = json.loads(raw.decode())
+    except RecursionError as fault:
+        raise Unclean(TOO_DEEP) from fault
+    except ValueError:
+        return
+    clean(value, levels=levels)
 
 
 def refuse_hostile_bytes(raw: bytes) -> None:

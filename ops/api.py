@@ -35,6 +35,15 @@ FAULTS: dict[int, Any] = {
 NOT_FOUND = {404: OpenApiResponse(Fault, "There is no such contact.")}
 
 
+class Text(serializers.CharField):
+    """Text alone: the framework takes a number for its digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Body(serializers.Serializer):
     """A JSON object; a name that it does not know is an error, not something silently dropped."""
 
@@ -98,14 +107,25 @@ PAGING = [
 ]
 
 
-def page(request: Request, rows: QuerySet, as_json: Callable[[Any], Any]) -> dict[str, Any]:
-    """One page, newest first by primary key; `next` is the cursor of the following one, or null."""
+def page(request: Request, rows: QuerySet, as_json: Callable[[Any], Any], *also: str) -> dict[str, Any]:
+    """One page, newest first by primary key; `next` is the cursor of the following one, or null.
+
+    `also`: the parameters that the list takes besides those of paging; others are refused.
+    """
+    only_known(request, *also, *(one.name for one in PAGING))
     limit = limit_of(request)
     if cursor := text(request, "cursor"):
         rows = rows.filter(pk__lt=_place(rows, cursor))
     found = list(rows.order_by("-pk")[: limit + 1])
     following = str(found[limit - 1].pk) if len(found) > limit else None
     return {"results": [as_json(row) for row in found[:limit]], "next": following}
+
+
+def only_known(request: Request, *names: str) -> None:
+    """Refuses a parameter of the URL that nobody reads: it would be passed over in silence."""
+    if unknown := next((name for name in request.query_params if name not in names), None):
+        shown = "".join(sign for sign in unknown[:60] if sign.isprintable())
+        raise bad_input(f"“{shown}” is no parameter of this list; it takes {', '.join(names)}.", shown)
 
 
 def page_of(name: str, row: type[serializers.Serializer]) -> serializers.Serializer:

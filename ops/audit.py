@@ -7,6 +7,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 
+def name_of(user) -> str:
+    """What colleagues call them."""
+    return user.get_full_name() or user.get_username()
+
+
 def note(user, row: models.Model, sentence: str) -> None:
     """Note what a person did: “Activated the campaign.”
 

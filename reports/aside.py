@@ -112,7 +112,7 @@ def _message(message: Message) -> Line:
 def _enrollment(row: Enrollment) -> Line:
     page, may = "admin:automation_enrollment_change", "automation.view_enrollment"
     title = f"Contact {row.contact_id} in {row.campaign}"
-    return Line(str(row.pk), title, row.explanation, row.entered_at, "", page, may)
+    return Line(str(row.pk), title, row.said, row.entered_at, row.technical[:300], page, may)
 
 
 def _fuse(fuse: Fuse) -> Line:

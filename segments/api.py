@@ -87,7 +87,7 @@ class SegmentsView(APIView):
             rows = rows.filter(name__icontains=search)
         if kind := text(request, "kind"):
             rows = rows.filter(kind=_kind(kind))
-        return Response(page(request, rows, shown))
+        return Response(page(request, rows, shown, "search", "kind"))
 
     @extend_schema(
         operation_id="segments_create",

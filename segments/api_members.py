@@ -88,7 +88,7 @@ class MembersView(APIView):
         if cause := text(request, "cause"):
             rows = rows.filter(entered_by=_cause(cause))
         rows = rows.select_related("contact__address").prefetch_related("contact__identities")
-        answer = page(request, rows, member_shown)
+        answer = page(request, rows, member_shown, "since", "cause")
         _note_use(which)
         return Response(answer)
 

@@ -52,6 +52,8 @@ class WaitKind(StepKind):
         return [self._outcome(wait, visit, site, readings, now) for visit in visits]
 
     def _outcome(self, wait, visit, site, readings, now) -> Outcome:
+        if isinstance(woken := visit.facts.get("woken"), dict):
+            return Done(woken["because"][:400])
         reading = readings.get(visit.enrollment_id)
         if not visit.pk:
             return _begin(wait, visit, begun(pace.began(visit.enrollment), now), site, reading)

@@ -69,6 +69,26 @@ def test_what_is_no_object_or_has_unknown_names_is_refused(body, raw):
     assert refusal(body, raw) in ("Send a JSON object.",) or "is unknown here; send one of" in str(refusal(body, raw))
 
 
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ('{"data": {"a": NaN}}', "“data.a” is not a finite number; send a number or null."),
+        ('{"data": {"a": [1e999]}}', "“data.a[0]” is not a finite number; send a number or null."),
+        ('{"data": -Infinity}', "“data” is not a finite number; send a number or null."),
+        ('{"data": ' + "[" * 3_000 + "]" * 3_000 + "}", "The request is nested too deep; make it flatter."),
+        ('{"data": NaN', "The request is not valid JSON; check quotes, commas and brackets."),
+        ('{"contact": "1", "id": 1.5}', "“id” must be text."),
+        ('{"contact": "1", "id": 15}', "“id” must be text."),
+    ],
+)
+def test_what_is_no_number_too_deep_or_no_text_is_called_that(raw, said):
+    assert refusal(EntryWritten, raw) == said
+
+
+def test_a_reason_that_is_a_number_is_refused():
+    assert refusal(ExitWritten, '{"reason": 1}') == "“reason” must be text."
+
+
 class Every(Body):
     """One field of each kind that bodies have."""
 
@@ -119,6 +139,32 @@ def test_over_http_the_field_stands_beside_the_sentence(api):
     answer = api.post("/api/scores/lead/contacts/1/", {"effect": "add", "points": 1, "fades": {"how": "x"}})
     assert answer.json()["field"] == "fades.how"
     assert answer.json()["error"] == "“fades.how” must be one of never, half, expires."
+
+
+@pytest.mark.django_db
+def test_a_parameter_that_nobody_reads_is_refused_with_those_that_are_read(api):
+    pk, contact = CampaignFactory().pk, ContactFactory().pk
+    people = "state, since, limit, cursor"
+    known = {
+        f"campaigns/{pk}/enrollments": people, f"contacts/{contact}/enrollments": people,
+        f"campaigns/{pk}/entries": "state, limit, cursor", "campaigns": "state, search, limit, cursor",
+        "contacts": "email, user_id, search, limit, cursor", "events": "contact, type, since, until, limit, cursor",
+        "segments": "search, kind, limit, cursor", "scores": "limit, cursor",
+    }  # fmt: skip
+    for path, names in known.items():
+        for query in ("after=x", "page=abc", "Limit=1"):
+            name = query.partition("=")[0]
+            answer = api.get(f"/api/{path}/?{query}")
+            said = f"“{name}” is no parameter of this list; it takes {names}."
+            assert (answer.status_code, answer.json()) == (400, {"error": said, "field": name}), path
+        assert api.get(f"/api/{path}/?limit=1").status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_name_of_a_contact_with_a_nul_is_called_that(api):
+    answer = api.get("/api/contacts/user:%00/enrollments/")
+    said = "The name of a contact contains a character that cannot be looked up; remove it."
+    assert (answer.status_code, answer.json()) == (400, {"error": said})
 
 
 @pytest.mark.django_db

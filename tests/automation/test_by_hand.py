@@ -72,6 +72,17 @@ def test_somebody_who_waits_is_woken(ann, inbox, now):
     assert "is not inside any more" in client.post(url("wake", ann), follow=True).content.decode()
 
 
+def test_the_way_says_who_ended_a_wait_and_when(ann):
+    browser("Publisher", first_name="Paula", last_name="Price").post(url("wake", ann))
+    engine.run(clock.now())
+    visit = Visit.objects.get(kind="wait")
+    day = f"{visit.left_at:%a %-d %b %Y}"
+    assert visit.explanation.startswith(f"Paula Price ended the wait on {day}, ") and "before the time" in str(visit)
+    page = browser("Publisher").get(url("change", ann)).content.decode()
+    assert str(visit) in page and "Would have waited until:" in page
+    assert "Waited 2 days" not in page and "> Waited until:" not in page
+
+
 def test_somebody_is_moved_to_a_step_and_what_was_queued_is_cancelled(campaign, track, now):
     track(now, "ann", "users.signed_up", {"email": "ann@example.com"}, run=False)
     QUEUES["changes"].work(now)
@@ -118,6 +129,16 @@ def park(campaign, count: int) -> list[Enrollment]:
         )
         for _ in range(count)
     ]
+
+
+def test_who_was_stopped_by_a_fault_is_told_of_in_plain_words_first(campaign):
+    (row,) = park(campaign, 1)
+    client, contact = browser("Publisher"), row.contact_id
+    why = reverse("admin:automation_enrollment_why") + f"?contact={contact}&campaign={campaign.pk}"
+    for page in (url("change", row), why, reverse("admin:contacts_contact_change", args=[contact])):
+        html = client.get(page).content.decode()
+        plain, technical = html.find("A fault of Dripline’s own stopped them here"), html.find("KeyError: x")
+        assert 0 < plain < technical and html.count("For an engineer: KeyError: x") == html.count("KeyError: x"), page
 
 
 def test_who_was_stopped_by_a_fault_tries_again_once(campaign):

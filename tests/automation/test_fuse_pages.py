@@ -62,7 +62,21 @@ def test_a_publisher_lets_them_go_on(fuse, inbox):
     assert "2 people go on." in done and "waits for you" not in done
     engine.run(clock.now())
     assert inside() == 0 and len({mail.recipient for mail in inbox.accepted}) == 6
-    assert client.get(url("release", fuse)).status_code == 404
+    for deed in ("release", "take_out"):
+        for answer in (client.get(url(deed, fuse), follow=True), client.post(url(deed, fuse), follow=True)):
+            assert answer.redirect_chain[-1][0] == campaign_page(fuse)
+            assert "somebody has decided about it meanwhile" in answer.content.decode()
+    assert client.get(reverse("admin:automation_fuse_release", args=[999_999])).status_code == 404
+    assert browser("Marketer").get(url("release", fuse)).status_code == 403
+
+
+def test_why_somebody_waits_is_said_as_the_fuse(fuse):
+    row = Enrollment.objects.active().first()
+    page = f"{reverse('admin:automation_enrollment_why')}?contact={row.contact_id}&campaign={fuse.campaign_id}"
+    told = browser("Publisher").get(page).content.decode()
+    assert "waiting for something outside. Held by the fuse: " in told
+    way = browser("Publisher").get(reverse("admin:automation_enrollment_change", args=[row.pk])).content.decode()
+    assert "Goes on as soon as that has come." in way and "the answer of a webhook" not in way
 
 
 def test_what_cannot_be_is_refused_in_a_sentence(fuse):

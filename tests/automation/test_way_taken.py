@@ -4,14 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from automation import by_hand
+from automation import by_hand, requesting
+from automation.entering import enter_contacts
 from automation.models import Enrollment
 from automation.way_taken import WayTaken
 from campaigns import lifecycle
+from campaigns.document import Trigger
 from events import pipeline
+from ops.models import Source
 from tests import engine
 from tests.automation.flows import changed, flow, happens, mail, step, wait
-from tests.factories import NOW, UserFactory
+from tests.factories import NOW, ContactFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -74,6 +77,27 @@ def test_a_step_of_an_earlier_version_is_told_but_not_drawn():
     assert numbers(found) == {"new": [], "b": [2]}
     assert [(stop.uid, stop.place is None) for stop in found.taken] == [("old", True), ("b", False)]
     assert ways(found) == set(), "no way of this picture led to where they are"
+
+
+def test_the_entry_says_what_let_them_in(track):
+    by_both = flow(wait("rest", 1), name="Other", triggers=[Trigger(kind="campaign"), Trigger(kind="api")])
+    by_call = flow(wait("rest", 1), name="Sent", triggers=[Trigger(kind="api")])
+    flow(step("go", "start", {"campaign": by_both.pk}, "rest"), wait("rest", 2))
+    track(NOW, "ann", "users.signed_up")
+    bob, cy = ContactFactory(), ContactFactory()
+    shop = Source.objects.create(name="The till")
+    requesting.ask(by_both, bob.pk, shop, NOW)
+    for campaign in (by_both, by_call):
+        enter_contacts(campaign.pk, [cy.pk], NOW, "api", what="call")
+
+    def entry(**whose):
+        return way(Enrollment.objects.select_related("contact", "version", "campaign").get(**whose)).stops[0].words
+
+    assert entry(campaign__name="Flow").endswith("and so they entered.")
+    assert entry(campaign=by_both, hops=1) == "The campaign “Flow” let them in."
+    assert entry(contact=bob) == "Your own software let them in (The till)."
+    assert entry(campaign=by_call) == "They entered by “When your own software sends somebody here”."
+    assert entry(campaign=by_both, contact=cy) == "They entered.", "which of two it was is not written down"
 
 
 def test_who_was_moved_by_hand_took_no_way_of_the_picture():

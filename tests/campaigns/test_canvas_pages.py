@@ -1,6 +1,7 @@
 """What the canvas asks the server: drawing, panels, saving, numbers; and what it says to what cannot be."""
 
 import json
+import re
 
 import pytest
 from django.db import connection
@@ -13,6 +14,7 @@ from campaigns.linear import Row
 from campaigns.models import Campaign
 from campaigns.step_numbers import of_steps
 from lib import clock
+from lib.words import day_and_time
 from tests.automation.conftest import inbox, track  # noqa: F401  fixtures
 from tests.campaigns.typing_in import browser, person
 from tests.factories import NOW, CampaignFactory, TemplateFactory, site
@@ -222,6 +224,8 @@ def test_two_editors_notice_each_other_and_nothing_is_lost():
     )
     theirs = ask(browser("Marketer"), url("_save", campaign.pk), {"document": mails("c"), "revision": 1}, 409)
     assert theirs["by"] == "Paula" and theirs["revision"] == 2
+    campaign.refresh_from_db()
+    assert theirs["when"] == day_and_time(campaign.edited_at), "by the site's clock, as on other pages"
     assert [step["uid"] for step in theirs["document"]["steps"]] == ["a", "b"] and theirs["drawing"]["order"] == [
         "a",
         "b",
@@ -303,7 +307,11 @@ def test_a_number_leads_to_the_people_and_the_mails(two_inside):
     client, urls = browser("Analyst"), browser("Analyst").get(url("", two_inside.pk)).context["canvas"]["urls"]
     assert client.get(urls["people"] + "&step=wait").context["cl"].result_count == 2
     assert client.get(urls["people"] + "&step=mail").context["cl"].result_count == 0
+    stand = client.get(urls["people"] + "&step=wait").content.decode()
+    assert re.search(r"<title>\s*(.*?) \|", stand)[1] == f"People in “wait 3 days” of “{two_inside}”"
+    assert f"<title>People in “{two_inside}” |" in client.get(urls["people"]).content.decode()
     went = client.get(urls["taken"] + "&step=mail&way=on").content.decode()
+    assert "<title>Who went through “" in went
     assert "ann@example.com" in went and "was sent to ben@example.com" in went
     assert client.get(urls["taken"] + "&step=mail&way=not").context["cl"].result_count == 0
     page = client.get(urls["mails"] + "&step=mail&came=sent").content.decode()

@@ -242,6 +242,11 @@ def test_hostile_json_never_breaks_us_and_harms_no_other_item(post, hostile):
     assert Contact.objects.count() < 60
 
 
+def test_what_is_nested_too_deep_is_called_that(post):
+    answer = post("track", PLACES[0].replace(b"%b", b"[" * 3_000 + b"]" * 3_000))
+    assert (answer.status_code, answer.json()["error"]) == (400, "The request is nested too deep; make it flatter.")
+
+
 # --- around it ---
 
 

@@ -31,10 +31,9 @@ export class Saving {
   }
 
   async conflict(theirs) {
-    const when = new Date(theirs.at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
     const choice = await ask({
       title: "Two people edited this campaign",
-      lines: [`${theirs.by} saved it on ${when}, after you had opened it. Yours is not saved yet, and not lost: choose which one to keep.`],
+      lines: [`${theirs.by} saved it on ${theirs.when}, after you had opened it. Yours is not saved yet, and not lost: choose which one to keep.`],
       options: [["theirs", `Show me theirs first (Undo brings yours back)`], ["mine", "Save mine over it"]],
       buttons: [["Go on", "chosen", "cv-primary"], ["Decide later", undefined]],
     });
