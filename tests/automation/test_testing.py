@@ -9,7 +9,7 @@ import pytest
 
 from automation.playing import span
 from campaigns.document import Document, StepDoc, Trigger
-from campaigns.files import NotReadable
+from campaigns.publishing import Refused
 
 pytest_plugins = ["automation.testing"]
 PAGE = (Path(__file__).parents[2] / "docs" / "testing-campaigns.md").read_text()
@@ -75,7 +75,7 @@ def test_webhooks_are_told_and_not_called(answer, state, campaign_run):
 
 
 def test_what_is_wrong_with_the_file_is_told(campaign_run):
-    with pytest.raises(NotReadable, match="There is no event type “users.vanished”"):
+    with pytest.raises(Refused, match="There is no event type “users.vanished”"):
         campaign_run(SHOWN["WELCOME"].replace("users.signed_up", "users.vanished"), contact=ANN)
 
 

@@ -78,7 +78,7 @@ WRONG = [
     ({"mode": "field"}, "Choose the field that holds the date, such as contact.trial_ends_at."),
     ({"mode": "field", "field": "contact.email"}, "“contact.email” holds no date; choose another field."),
     (
-        {"mode": "field", "field": "company.founded"},
+        {"mode": "field", "field": "score.lead"},
         "Choose the field that holds the date, such as contact.trial_ends_at.",
     ),
     (

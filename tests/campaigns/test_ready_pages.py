@@ -33,9 +33,10 @@ def one(key):
     return reverse("admin:campaigns_campaign_ready_one", args=[key])
 
 
-def test_the_list_of_sequences_leads_to_the_gallery_and_that_to_each(marketer):
-    gallery = reverse("admin:campaigns_campaign_ready")
-    assert gallery in marketer.get(reverse("admin:campaigns_campaign_changelist")).content.decode()
+def test_the_list_of_campaigns_leads_to_the_gallery_and_that_to_each(marketer):
+    gallery, new = reverse("admin:campaigns_campaign_ready"), reverse("admin:campaigns_campaign_new")
+    assert new in marketer.get(reverse("admin:campaigns_campaign_changelist")).content.decode()
+    assert gallery in marketer.get(new).content.decode()
     page = marketer.get(gallery).content.decode()
     for starter in starters().values():
         assert one(starter.key) in page and starter.title in page and starter.when in page
