@@ -3,49 +3,29 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 
-from automation.models import Enrollment
-from automation.webhooks.settling import wake
+from automation.webhooks import deciding as calls
 from integrations.models import Connection, Push
 from ops import audit
-from ops.deciding import decide
 
-State = Push.State
-PARKED = Q(state=State.PARKED)
-REPEATABLE = Q(state__in=[State.QUEUED, State.PARKED, State.FAILED])
+State, PARKED = Push.State, calls.PARKED
+AGAIN = "Had it pushed again."
 
 
 def again(pushes: QuerySet[Push], by, now: datetime) -> int:
     """Made now, with as many attempts as before. Who has gone on by “failed” stays gone."""
-
-    def act(ids: list) -> None:
-        rows = Push.objects.filter(pk__in=ids)
-        rows.filter(state=State.FAILED).update(by_hand=True)
-        rows.filter(state=State.PARKED).update(alone=True)
-        rows.update(state=State.QUEUED, due_at=now, settled_at=None, tries=0, losses=0, reason="", fence=F("fence") + 1)
-
-    return decide(pushes.filter(REPEATABLE), by, "Had it pushed again.", act)
+    return calls.again(pushes, by, now, AGAIN)
 
 
 def release(pushes: QuerySet[Push], by, now: datetime) -> int:
     """Parked → queued: three more attempts, each alone."""
-    return again(pushes.filter(PARKED), by, now)
+    return calls.release(pushes, by, now, AGAIN)
 
 
 def discard(pushes: QuerySet[Push], by, now: datetime) -> int:
     """Parked → failed; whoever waits for it goes on by “failed”."""
-
-    def act(ids: list) -> None:
-        rows = list(Push.objects.filter(pk__in=ids))
-        places = sorted({row.enrollment_id for row in rows})
-        list(Enrollment.objects.filter(pk__in=places).order_by("pk").select_for_update(no_key=True).values_list("pk"))
-        Push.objects.filter(pk__in=ids).update(
-            state=State.FAILED, settled_at=now, reason="A person gave it up.", fence=F("fence") + 1
-        )
-        wake(rows, now)
-
-    return decide(pushes.filter(PARKED), by, "Gave the push up.", act)
+    return calls.discard(pushes, by, now, "Gave the push up.")
 
 
 @transaction.atomic
