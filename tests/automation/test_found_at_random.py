@@ -112,7 +112,10 @@ def test_a_person_ends_a_wait_for_something_too(track, inbox):
     engine.run(NOW + HOUR)
     assert [mail.message["Subject"] for mail in inbox.accepted] == ["m"]
     visit = Visit.objects.get(step_uid="w")
-    assert (visit.arm, visit.explanation) == ("timeout", "A person ended the wait before the time was up.")
+    assert (visit.arm, visit.explanation) == (
+        "timeout",
+        "A person ended the wait on Mon 2 Mar 2026, 10:00 (UTC), before the time was up.",
+    )
 
 
 @pytest.mark.slow
