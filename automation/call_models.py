@@ -40,10 +40,10 @@ class HeaderSecret(models.Model):
         return self.key
 
 
-class Call(models.Model):
-    """One call of a webhook for one visit: made at least once, always under the same id.
+class Errand(models.Model):
+    """What is done outside for one visit, with a lease: the fields by which it is claimed, tried again and given up.
 
-    `due_at` is set exactly while the engine has it to do; a paused campaign's calls keep theirs and rest.
+    `due_at` is set exactly while the engine has it to do. Kinds of errands say in their own words what states mean.
     """
 
     class State(models.TextChoices):
@@ -57,15 +57,9 @@ class Call(models.Model):
     OPEN = ["queued", "leased", "parked"]
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    enrollment = models.ForeignKey("automation.Enrollment", models.CASCADE, db_index=False, related_name="calls")
     campaign = models.ForeignKey(Campaign, models.CASCADE, db_index=False, related_name="+")
-    receiver = models.ForeignKey(Receiver, models.PROTECT, db_index=False, related_name="calls")
     step_uid = models.CharField(max_length=40)
     occurrence = models.PositiveSmallIntegerField(default=1)
-    config = models.JSONField(help_text="The step's settings as they were; of secret headers only the key.")
-    answer_name = models.CharField(max_length=80, help_text="Under what name the answer is kept.")
-    url = models.TextField(blank=True, help_text="As it is called, once it has been written for this contact.")
-    body = models.TextField(blank=True, help_text="As it is sent, each time the same.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     due_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
@@ -74,7 +68,6 @@ class Call(models.Model):
     losses = models.PositiveSmallIntegerField(default=0, help_text="Leases that ran out while it was claimed alone.")
     by_hand = models.BooleanField(default=False, help_text="Made again by a person, wherever the contact is by now.")
     tries = models.PositiveSmallIntegerField(default=0)
-    status = models.PositiveSmallIntegerField(null=True, help_text="What was answered last.")
     reason = models.CharField(max_length=400, blank=True)
     created_at = models.DateTimeField(default=clock.now)
     settled_at = models.DateTimeField(null=True)
@@ -82,24 +75,45 @@ class Call(models.Model):
     objects = DueQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "webhook call"
+        abstract = True
         constraints = [
-            models.UniqueConstraint(fields=["enrollment", "step_uid", "occurrence"], name="called_once_per_visit"),
             models.CheckConstraint(
                 condition=Q(state__in=["queued", "leased"], due_at__isnull=False)
                 | (~Q(state__in=["queued", "leased"]) & Q(due_at__isnull=True)),
-                name="call_due_while_to_be_made",
+                name="%(class)s_due_while_to_be_made",
             ),
             models.CheckConstraint(
                 condition=Q(state="leased", lease_until__isnull=False)
                 | (~Q(state="leased") & Q(lease_until__isnull=True)),
-                name="call_leased_while_being_made",
+                name="%(class)s_leased_while_being_made",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["done", "failed", "cancelled"], settled_at__isnull=False)
                 | (Q(state__in=["queued", "leased", "parked"]) & Q(settled_at__isnull=True)),
-                name="call_settled_when_over",
+                name="%(class)s_settled_when_over",
             ),
+        ]
+
+
+class Call(Errand):
+    """One call of a webhook for one visit: made at least once, always under the same id.
+
+    A paused campaign's calls keep their `due_at` and rest.
+    """
+
+    enrollment = models.ForeignKey("automation.Enrollment", models.CASCADE, db_index=False, related_name="calls")
+    receiver = models.ForeignKey(Receiver, models.PROTECT, db_index=False, related_name="calls")
+    config = models.JSONField(help_text="The step's settings as they were; of secret headers only the key.")
+    answer_name = models.CharField(max_length=80, help_text="Under what name the answer is kept.")
+    url = models.TextField(blank=True, help_text="As it is called, once it has been written for this contact.")
+    body = models.TextField(blank=True, help_text="As it is sent, each time the same.")
+    status = models.PositiveSmallIntegerField(null=True, help_text="What was answered last.")
+
+    class Meta:
+        verbose_name = "webhook call"
+        constraints = [
+            *Errand.Meta.constraints,
+            models.UniqueConstraint(fields=["enrollment", "step_uid", "occurrence"], name="called_once_per_visit"),
         ]
         indexes = [
             # webhooks.claiming.claim: due calls of each receiver, oldest first

@@ -1,16 +1,13 @@
 """Accounts at CRMs, what is written there about whom, and by what id the CRM knows people. docs/states.md: states."""
 
-from uuid import uuid4
-
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
-from campaigns.models import Campaign
+from automation.call_models import Errand
 from contacts.models import Contact
 from integrations.connectors import CONNECTORS, Connector
 from lib import clock
-from lib.due import DueQuerySet
 
 
 class ConnectionQuerySet(models.QuerySet):
@@ -93,8 +90,8 @@ class Record(models.Model):
         return f"{self.connection}: {self.external_id}"
 
 
-class Push(models.Model):
-    """One contact to be written to a CRM, for one visit. `due_at` is set exactly while the engine has it to do."""
+class Push(Errand):
+    """One contact to be written to a CRM, for one visit."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting for its turn"
@@ -104,54 +101,20 @@ class Push(models.Model):
         CANCELLED = "cancelled", "Cancelled"
         PARKED = "parked", "Parked"
 
-    OPEN = ["queued", "leased", "parked"]
-
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     key = models.CharField(max_length=120, unique=True, help_text="What it is for: visit:<enrollment>:<step>:<number>.")
     connection = models.ForeignKey(Connection, models.PROTECT, db_index=False, related_name="pushes")
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="pushes")
     enrollment = models.ForeignKey("automation.Enrollment", models.CASCADE, related_name="pushes")
-    campaign = models.ForeignKey(Campaign, models.CASCADE, db_index=False, related_name="+")
-    step_uid = models.CharField(max_length=40)
-    occurrence = models.PositiveSmallIntegerField(default=1)
     extras = models.JSONField(default=list, help_text="The step's own values: [{property, value}].")
     sent = models.JSONField(default=dict, help_text="What was written last; forgotten after 90 days.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    due_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    fence = models.PositiveIntegerField(default=0)
-    alone = models.BooleanField(default=False, help_text="Its last lease ran out: it is claimed by itself.")
-    losses = models.PositiveSmallIntegerField(default=0, help_text="Leases that ran out while it was claimed alone.")
-    by_hand = models.BooleanField(default=False, help_text="Tried again by a person, wherever the contact is by now.")
-    tries = models.PositiveSmallIntegerField(default=0)
-    reason = models.CharField(max_length=400, blank=True, help_text="What came of it, in a sentence.")
     external_id = models.CharField(max_length=200, blank=True)
     link = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField(default=clock.now)
-    settled_at = models.DateTimeField(null=True)
-
-    objects = DueQuerySet.as_manager()
 
     class Meta:
         verbose_name = "push to a CRM"
         verbose_name_plural = "pushes to a CRM"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=["queued", "leased"], due_at__isnull=False)
-                | (~Q(state__in=["queued", "leased"]) & Q(due_at__isnull=True)),
-                name="push_due_while_to_be_made",
-            ),
-            models.CheckConstraint(
-                condition=Q(state="leased", lease_until__isnull=False)
-                | (~Q(state="leased") & Q(lease_until__isnull=True)),
-                name="push_leased_while_being_made",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=["done", "failed", "cancelled"], settled_at__isnull=False)
-                | (Q(state__in=["queued", "leased", "parked"]) & Q(settled_at__isnull=True)),
-                name="push_settled_when_over",
-            ),
-        ]
+        constraints = [*Errand.Meta.constraints]
         indexes = [
             # claiming.claim: due pushes of each connection, oldest first
             models.Index(fields=["connection", "due_at"], condition=Q(state="queued"), name="push_of_connection"),
