@@ -8,8 +8,8 @@ from django.utils.dateparse import parse_datetime
 
 from campaigns.step_kinds import STEP_KINDS
 from events import sentences
+from lib.words import capital, in_plain_words
 from lib.words import facts as flat
-from lib.words import in_plain_words
 
 # What the engine itself notes beside the kinds: holds before a message exists, and what woke somebody.
 OF_THE_ENGINE = {
@@ -49,7 +49,7 @@ def in_words(kind: str, facts: Mapping[str, Any], zone: tzinfo, types: Mapping[s
 
 def _one(key: str, value: Any, names: Mapping[str, str], zone: tzinfo) -> Iterator[tuple[str, str]]:
     if key == "seen" and isinstance(value, dict):  # by the labels of the fields that were compared
-        yield from ((_capital(str(label)), _value(seen, zone)) for label, seen in value.items())
+        yield from ((capital(str(label)), _value(seen, zone)) for label, seen in value.items())
     elif key == "capped" and isinstance(value, dict):
         yield from _capped(value, zone)
     elif isinstance(value, dict | list):
@@ -92,11 +92,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _spaced(key: str) -> str:
-    return _capital(key.replace("_", " ").replace(".", " › "))
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    return capital(key.replace("_", " ").replace(".", " › "))
 
 
 def carried(values: Mapping[str, Any], zone: tzinfo) -> Named:

@@ -12,6 +12,7 @@ from campaigns import notes
 from campaigns.impact import describe
 from campaigns.models import Campaign
 from contacts.models import Contact
+from lib.words import capital
 
 PUBLISH = "campaigns.publish_campaign"
 MOST = 20
@@ -49,4 +50,4 @@ def step_words(fuse: Fuse) -> str:
     live = fuse.campaign.live_id
     step = of_version(live).step(fuse.step_uid) if live else None
     words = (step.name or describe(step)) if step else "A step that is there no more"
-    return words[:1].upper() + words[1:]
+    return capital(words)

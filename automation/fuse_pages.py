@@ -20,6 +20,7 @@ from automation.fuse_releasing import Terms
 from campaigns.models import Campaign
 from lib import clock
 from lib.admin import ask
+from lib.words import people
 
 LOOKED = "Look first why so many came: a wrong import, an event sent twice, or a success."
 DECIDED = "Nothing was done: the fuse holds nobody there any more; somebody has decided about it meanwhile."
@@ -141,5 +142,4 @@ def _campaign_page(fuse: Fuse) -> str:
 
 
 def _people(count: int, one: str = "", many: str = "") -> str:
-    who = "1 person" if count == 1 else f"{count:,} people"
-    return f"{who} {one if count == 1 else many}".strip()
+    return f"{people(count)} {one if count == 1 else many}".strip()

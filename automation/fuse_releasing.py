@@ -20,6 +20,7 @@ from automation.models import Enrollment, Visit
 from campaigns.doors import Blown
 from campaigns.models import Campaign, Step
 from lib.outages import again_after_deadlock
+from lib.words import people
 from ops import audit
 
 AT_ONCE, SHOWN = 500, 20
@@ -137,7 +138,7 @@ def release(fuse: Fuse, terms: Terms, by, now: datetime) -> int:
     fuse.released_on, fuse.more = day, terms.more
     fuse.blown_at = fuse.blown_at if left else None
     fuse.save()
-    audit.note(by, fuse.campaign, f"Let {_people(woken)} go on whom the fuse had held{_besides(terms)}.")
+    audit.note(by, fuse.campaign, f"Let {people(woken)} go on whom the fuse had held{_besides(terms)}.")
     return woken
 
 
@@ -166,9 +167,5 @@ def take_out(fuse: Fuse, by, now: datetime) -> int:
     ids = list(waiting.values_list("enrollment_id", flat=True))
     count = leave(ids, "fuse", "A person took them out, whom the fuse had held.", now)
     Fuse.objects.filter(pk=fuse.pk).update(blown_at=None)
-    audit.note(by, fuse.campaign, f"Took {_people(count)} out whom the fuse had held.")
+    audit.note(by, fuse.campaign, f"Took {people(count)} out whom the fuse had held.")
     return count
-
-
-def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"

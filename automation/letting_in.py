@@ -20,6 +20,7 @@ from campaigns.document import Trigger
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import key_of
 from contacts.models import Contact
+from lib import words
 from ops import jobs
 from ops.models import Job
 from segments.models import Membership
@@ -110,6 +111,6 @@ def _count(job: Job, ids: Sequence[int], admitted: Admitted) -> None:
 
 def _told(job: Job, before: str = "") -> str:
     entered, refused = job.cursor.get("entered", 0), job.cursor.get("refused", 0)
-    who = "1 person" if entered == 1 else f"{entered:,} people"
+    who = words.people(entered)
     not_in = f"; {refused:,} did not: each one’s page says why" if refused else ""
     return f"{before}{who} entered{not_in}."

@@ -13,12 +13,13 @@ from django.utils.html import format_html
 from automation import by_hand, parked
 from automation.hand_pages import PUBLISH
 from automation.models import Enrollment
-from automation.parked import DEEDS, Deed, people
+from automation.parked import DEEDS, Deed
 from campaigns.models import Campaign
 from campaigns.pages import number
 from contacts.admin import ids_found
 from lib import clock
 from lib.admin import ask
+from lib.words import people
 
 MOST = 1_000
 FILTERS = ("state__exact", "campaign__id__exact", "step", "q")

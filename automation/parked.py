@@ -8,6 +8,7 @@ from django.db.models import Max, QuerySet
 
 from automation import releasing
 from automation.models import Enrollment
+from lib.words import people
 from ops import jobs
 from ops.models import Job
 
@@ -76,7 +77,3 @@ def work(job: Job, now: datetime) -> bool:
         job.cursor = {"after": ids[-1]}
     job.result = f"{people(job.done)} {deed.done}."
     return len(ids) < AT_ONCE
-
-
-def people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"

@@ -12,6 +12,7 @@ from campaigns.document import Document, Trigger
 from campaigns.doors import Prospect
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import tree_of
+from lib import words
 from ops.models import SiteSettings
 from segments import conditions
 
@@ -36,7 +37,7 @@ def _choice(days: int, people: int, dated: bool) -> str:
 
 
 def _line(trigger: Trigger, people: int, now: datetime) -> str:
-    who = "1 person" if people == 1 else f"{people:,} people"
+    who = words.people(people)
     site = SiteSettings.get()
     if trigger.kind == "broadcast":
         broadcast = msgspec.convert(trigger.config, Broadcast)

@@ -16,6 +16,7 @@ from campaigns.numbers import MAIL_KINDS
 from campaigns.step_kinds import STEP_KINDS, StepKind
 from campaigns.watches import in_words as watch_in_words
 from lib import once
+from lib.words import capital
 from segments import conditions
 
 GROUPS = ["Messages", "Timing", "Flow", "People", "Outside"]
@@ -63,7 +64,7 @@ def _step(flow: Flow, step: StepDoc, wrong: list[str], unreached: set[str]) -> d
         "kind": step.kind,
         "label": kind.label if kind else step.kind,
         "icon": kind.icon if kind else "help",
-        "title": step.name or words[:1].upper() + words[1:],
+        "title": step.name or capital(words),
         "words": words,
         "only_if": conditions.in_words(step.only_if, "enrollment") if step.only_if else "",
         "mails": step.kind in MAIL_KINDS,

@@ -9,6 +9,7 @@ from campaigns.flow import ENTRY, Flow
 from campaigns.flow_picture import CARD_HEIGHT, CARD_WIDTH, Picture
 from campaigns.head_words import trigger_in_words
 from campaigns.step_kinds import STEP_KINDS
+from lib.words import capital
 
 CURVE = 10  # how round the corners of a way are
 LABEL = 248  # wide
@@ -84,7 +85,7 @@ def _card(document: Document, uid: str, place: dict[str, int]) -> Card:
         return Card(place["x"], place["y"], "bolt", "Who enters", words, "entry")
     kind, words = STEP_KINDS.get(step.kind), step.name or described(step)
     icon, label, group = (kind.icon, kind.label, kind.group.lower()) if kind else ("help", step.kind, "")
-    return Card(place["x"], place["y"], icon, label, words[:1].upper() + words[1:], group, uid)
+    return Card(place["x"], place["y"], icon, label, capital(words), group, uid)
 
 
 def _line(line: dict[str, Any]) -> Line:

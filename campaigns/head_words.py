@@ -11,6 +11,7 @@ from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
 from campaigns.watches import deed_in_words
 from campaigns.watches import in_words as watch_in_words
 from contacts.models import Topic
+from lib.words import capital
 from segments import conditions
 
 OUTSIDE = {"hold": "mails wait until it opens", "cancel": "mails are not sent"}
@@ -47,7 +48,7 @@ def window_in_words(config: dict) -> str:
 
 
 def _audience(document: Document) -> str:
-    return f"{_capital(conditions.in_words(document.audience, 'contact'))}." if document.audience else "Everybody."
+    return f"{capital(conditions.in_words(document.audience, 'contact'))}." if document.audience else "Everybody."
 
 
 def _reentry(reentry: Reentry) -> str:
@@ -61,12 +62,12 @@ def _topic(document: Document) -> str:
 
 
 def _exits(document: Document, say: Callable[[Watch], str] = watch_in_words) -> str:
-    return f"{_capital(', or '.join(map(say, document.exits)))}." if document.exits else ""
+    return f"{capital(', or '.join(map(say, document.exits)))}." if document.exits else ""
 
 
 def _goals(document: Document, say: Callable[[Watch], str] = watch_in_words) -> str:
     said = [f"{say(goal)}, within {_days(goal)}" for goal in document.goals]
-    return f"{_capital(', or '.join(said))}." if said else ""
+    return f"{capital(', or '.join(said))}." if said else ""
 
 
 def _in_full(watch: Watch) -> str:
@@ -96,7 +97,7 @@ PARTS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "goals": ("Goals", _goals),
     "exit_on_goal": ("Who reaches a goal", _on_goal),
     "topic": ("Topic", _topic),
-    "window": ("Send window", lambda it: f"{_capital(window_in_words(it.window))}." if it.window else ""),
+    "window": ("Send window", lambda it: f"{capital(window_in_words(it.window))}." if it.window else ""),
     "priority": ("Priority", lambda it: PRIORITY.get(it.priority, "")),
     "overdue": ("After a pause", lambda it: OVERDUE.get(it.overdue, "")),
     "holdout": ("Holdout", lambda it: f"{it.holdout} % get nothing." if it.holdout else ""),
@@ -121,7 +122,3 @@ def parts_changed(old: Document, new: Document) -> list[PartChange]:
         if getattr(old, part) != getattr(new, part)
         for say in [IN_FULL.get(part, short)]
     ]
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -11,6 +11,7 @@ from campaigns.models import Campaign
 from campaigns.publishing import Refused, publish
 from campaigns.resuming import Resumption, Stop, shift_mails, usual
 from lib.outages import again_after_deadlock
+from lib.words import people
 from ops import audit
 
 State = Campaign.State
@@ -174,7 +175,7 @@ def inside(campaign: Campaign) -> int:
 
 
 def _people(count: int, singular: str, plural: str) -> str:
-    return f"1 person {singular}" if count == 1 else f"{count:,} people {plural}"
+    return f"{people(count)} {singular if count == 1 else plural}"
 
 
 def activate_effect(campaign: Campaign) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from lib.words import capital
+
 MAX_SOURCE_BYTES = 256 * 1024
 MAX_MARKS = 5_000
 MAX_MARK_LENGTH = 2_000
@@ -41,7 +43,7 @@ class TemplateError(Exception):
         line = f"line {self.line}" if self.line else ""
         where = ", ".join(part for part in (self.field, line) if part)
         said = f"{where}: {self.problem}" if where else self.problem
-        return said[:1].upper() + said[1:]
+        return capital(said)
 
     def __str__(self) -> str:
         return self.sentence

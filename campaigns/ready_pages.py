@@ -26,6 +26,7 @@ from campaigns.starters.mails import BASE, StarterMail, html_of
 from campaigns.starters.shelf import Starter, starters
 from contacts.models import Contact
 from lib import clock
+from lib.words import capital
 from ops.models import SiteSettings
 
 MOST_OF_AN_ADDRESS = 200
@@ -168,10 +169,6 @@ def _about(starter: Starter) -> Iterator[tuple[str, str]]:
     yield from ((label, words) for label, words in head_in_words(starter.outline) if label != "Topic")
 
 
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
 def _steps_in_words(starter: Starter) -> Iterator[str]:
     for step in starter.outline.steps:
-        yield f"Send “{step.name}”" if step.kind == "email" else _capital(describe(step))
+        yield f"Send “{step.name}”" if step.kind == "email" else capital(describe(step))

@@ -14,6 +14,16 @@ WEEK = timedelta(days=7)
 LONGEST_VALUE = 300
 
 
+def capital(words: str) -> str:
+    """With a capital at its beginning, the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
+def people(count: int) -> str:
+    """“1 person”, “1,204 people”."""
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
 def moment(at: datetime, now: datetime) -> str:
     """“just now”, “3 hours ago”, “in 2 days”; more than a week away it is the day."""
     distance = abs(at - now)

@@ -20,6 +20,7 @@ from events import releasing as changes
 from integrations import deciding as pushes
 from integrations.models import Push
 from lib import clock
+from lib.words import capital
 
 SHOWN = 5
 
@@ -118,7 +119,7 @@ def _enrollment(row: Enrollment) -> Line:
 def _fuse(fuse: Fuse) -> Line:
     page, said = "admin:automation_fuse_release", fuses.sentence(fuse, fuses.today(clock.now()))
     title = f"{fuse_notices.step_words(fuse)} in {fuse.campaign}"
-    return Line(str(fuse.pk), title, said[:1].upper() + said[1:], fuse.blown_at, "", page, fuse_notices.PUBLISH)
+    return Line(str(fuse.pk), title, capital(said), fuse.blown_at, "", page, fuse_notices.PUBLISH)
 
 
 def _call(call: Call) -> Line:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
+from lib import words
 from segments import defining
 from segments.models import Segment
 
@@ -110,4 +111,4 @@ def growth(number: int) -> str:
 
 def people(number: int) -> str:
     """“1 person”, “1,204 people”, “nobody”."""
-    return "nobody" if not number else "1 person" if number == 1 else f"{number:,} people"
+    return words.people(number) if number else "nobody"

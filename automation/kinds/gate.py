@@ -8,6 +8,7 @@ from automation.gate_models import Place
 from automation.kinds.arms import read
 from campaigns.step_kinds import Done, StepKind, Wait
 from lib.durations import in_words
+from lib.words import people
 
 MOST = 1_000
 LONGEST_UID = 40
@@ -41,7 +42,7 @@ class GateKind(StepKind):
         section = read(config, Section)
         if section is None or section.places < 1:
             return "pass through a gate"
-        return f"pass through a gate: {_people(section.places)} inside at once"
+        return f"pass through a gate: {people(section.places)} inside at once"
 
     def run(self, visits, now):
         places = gates.places_of(visits)
@@ -57,12 +58,8 @@ def _of(visit) -> tuple[int, int]:
 
 def _outcome(visit, place: Place | None, count: int, now):
     if place is None and visit.enrollment.contact.is_test:
-        return Done(f"Went through at once: a test contact takes none of the places for {_people(count)}.")
+        return Done(f"Went through at once: a test contact takes none of the places for {people(count)}.")
     if place is None or place.taken_at is None:
-        return Wait(f"Waits for a place: {_people(count)} may be inside at once.", None)
+        return Wait(f"Waits for a place: {people(count)} may be inside at once.", None)
     waited = place.taken_at - place.arrived_at
     return Done(f"Got a place after {in_words(waited)}." if waited.total_seconds() >= 1 else "Got a place at once.")
-
-
-def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count:,} people"

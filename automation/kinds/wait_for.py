@@ -22,6 +22,7 @@ from campaigns.step_kinds import Arm, Done, Outcome, StepKind, Wait
 from campaigns.watches import AGAIN, in_words
 from events.models import Event
 from lib import durations
+from lib.words import capital
 from ops.models import SiteSettings
 from segments import conditions
 from segments.happened import CLOCKS
@@ -74,7 +75,7 @@ class WaitForKind(StepKind):
 
     def arms(self, config):
         settings = read(config, Settings) or Settings()
-        ways = [Arm(arm.uid, _capital(in_words(arm).strip("“”"))) for arm in settings.arms]
+        ways = [Arm(arm.uid, capital(in_words(arm).strip("“”"))) for arm in settings.arms]
         return [*ways, Arm("timeout", f"Not within {_span_in_words(settings)}")]
 
     def pauses(self, config, arm):
@@ -117,7 +118,7 @@ class _Turn:
         if woken := facts.get("woken"):
             return self._woken(visit, woken)
         if arm:
-            return Done(f"{_capital(self.words[arm.uid])}: so it was, and they went on.", arm=arm.uid)
+            return Done(f"{capital(self.words[arm.uid])}: so it was, and they went on.", arm=arm.uid)
         if not _has_begun(visit) and visit.enrollment.contact_id not in self.free:
             return Wait("Their news are being looked through just now.", self.now + A_MOMENT)
         until = _until(self.settings, visit, self.now)
@@ -135,7 +136,7 @@ class _Turn:
             return Done("What it waited for is no longer part of the step.", arm="timeout")
         at, zone = woken.get("at"), visit.enrollment.contact.timezone
         when = f", {in_zone(datetime.fromisoformat(at), zone, self.site)}" if at else ""
-        return Done(f"{_capital(self.words[woken['arm']])}{when}."[:400], arm=woken["arm"], facts=visit.facts)
+        return Done(f"{capital(self.words[woken['arm']])}{when}."[:400], arm=woken["arm"], facts=visit.facts)
 
 
 def _about_time(settings: Settings) -> Iterable[str]:
@@ -150,10 +151,6 @@ def _about_time(settings: Settings) -> Iterable[str]:
 
 def _number(number: int) -> str:
     return f"Way {number}"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _span_in_words(settings: Settings) -> str:
