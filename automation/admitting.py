@@ -4,11 +4,12 @@ They are the same for whatever lets people in: state of the campaign, lateness, 
 door, entry key, re-entry, holdouts. Queries: one each for earlier enrollments, holdouts, insertions and refusals.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from automation import enrolling, holdouts
+from automation import enrolling, holdouts, seen
 from automation.enrolling import Entry, Start
 from automation.models import Enrollment, Refusal
 from campaigns.document import Document
@@ -18,6 +19,7 @@ from events import types as event_types
 from events.recording import MAX_HOPS
 from lib.durations import duration, in_words
 from lib.registry import Registry
+from ops.models import SiteSettings
 
 Refused = tuple[str, str]  # a word for the reason, and the sentence
 Place = tuple[int, int]  # (campaign, contact)
@@ -39,9 +41,13 @@ class Match:
 
     @property
     def key(self) -> str:
-        name = self.document.entry_key
-        value = self.start.properties.get(name) if name else None
-        return "" if value is None or isinstance(value, dict | list) else str(value)[:255]
+        return entry_key(self.document, self.start.properties)
+
+
+def entry_key(document: Document, properties: Mapping[str, Any]) -> str:
+    """What tells a contact's enrollments apart: the value of the property that the campaign names, else empty."""
+    value = properties.get(document.entry_key) if document.entry_key else None
+    return "" if value is None or isinstance(value, dict | list) else str(value)[:255]
 
 
 @dataclass
@@ -68,14 +74,18 @@ def admit(
         told.refused[match.start.contact_id] = refused
         refusals.append(_refusal(match, now, *refused))
 
-    open_matches = []
+    open_matches, strangers = [], []
     limits = event_types.late_limits()
     for match in matches:
         refused = match.refused or _refused_at_once(match, {} if however_late else limits, now, however_late)
         if refused:
             refuse(match, refused)
+        elif not match.in_audience:
+            strangers.append(match)
         else:
             open_matches.append(match)
+    for match, words in _with_what_was_seen(strangers, now):
+        refuse(match, ("audience", f"They did not match the campaign's audience filter{words}."))
     shut = _shut(open_matches, now)
     earlier = _earlier(open_matches)
     for match in open_matches:
@@ -104,9 +114,21 @@ def _refused_at_once(
         return "circle", f"More than {MAX_HOPS} campaigns in a row led here; they may be starting each other."
     if limit is not None and age > limit:
         return "late", f"It happened {in_words(age)} ago; events older than {in_words(limit)} start nothing."
-    if not match.in_audience:
-        return "audience", "They did not match the campaign's audience filter."
     return None
+
+
+def _with_what_was_seen(strangers: Sequence[Match], now: datetime) -> Iterator[tuple[Match, str]]:
+    """Those whom the audience filter does not hold, each with the values that it saw; one query, or none."""
+    if not strangers:
+        return
+    by_campaign: dict[int, list[Match]] = {}
+    for match in strangers:
+        by_campaign.setdefault(match.campaign.pk, []).append(match)
+    asked = [(pk, its[0].document.audience, {one.start.contact_id for one in its}) for pk, its in by_campaign.items()]
+    found = seen.of_contacts(asked, now.astimezone(SiteSettings.get().zone))
+    for match in strangers:
+        values = [f"{name}: {value[:60]}" for name, value in found.get(match.place, {}).items()]
+        yield match, f". It saw {'; '.join(values)}"[:300] if values else ""
 
 
 def _shut(matches: Sequence[Match], now: datetime) -> dict[Place, Refused]:

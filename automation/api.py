@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -27,7 +26,6 @@ from automation.api_bodies import (
     entry_shown,
     visit_shown,
 )
-from automation.enrolling import leave
 from automation.models import Enrollment, EntryRequest
 from campaigns.api import CAMPAIGN, NO_CAMPAIGN, READ, WRITE
 from campaigns.api import found as campaign_named
@@ -137,9 +135,8 @@ class ExitView(APIView):
     def post(self, request: Request, enrollment: int) -> Response:
         body, row = ExitWritten.read(request), _found(enrollment)
         why = body.get("reason") or "Your own software let them out."
-        with transaction.atomic():
-            changed = leave([row.pk], "api", why, clock.now())
-        return Response(enrollment_shown(_found(enrollment)) | {"changed": bool(changed)})
+        changed = requesting.let_out(row, why, clock.now())
+        return Response(enrollment_shown(_found(enrollment)) | {"changed": changed})
 
 
 class EntriesView(APIView):

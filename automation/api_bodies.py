@@ -18,6 +18,7 @@ ENROLLMENT = {
     "version": 3,
     "entry_key": "",
     "held_out": False,
+    "is_test": False,
     "state": "active",
     "step": "two-days",
     "due_at": "2026-03-04T09:00:00Z",
@@ -64,6 +65,7 @@ class EnrollmentShown(serializers.Serializer):
     version = serializers.IntegerField(help_text="The number of the version that it follows.")
     entry_key = serializers.CharField(help_text="Such as the order that it is about; mostly empty.")
     held_out = serializers.BooleanField(help_text="Gets nothing, for comparison.")
+    is_test = serializers.BooleanField(help_text="A test contact, whom no number counts.")
     state = serializers.ChoiceField(choices=Enrollment.State.choices)
     step = serializers.CharField(help_text="The uid of the step it is in, or was in last.")
     due_at = serializers.DateTimeField(allow_null=True, help_text="When it goes on; null: not by itself.")
@@ -129,9 +131,9 @@ class EntryWritten(Body):
 
     def validate_data(self, value: dict[str, Any]) -> dict[str, Any]:
         try:
-            return clean_json.clean(value)
+            return clean_json.clean(value, "data")
         except clean_json.Unclean as fault:
-            raise bad_input(str(fault), "data") from fault
+            raise bad_input(str(fault)) from fault
 
 
 class ExitWritten(Body):
@@ -158,13 +160,14 @@ def enrollment_shown(row: Enrollment) -> dict[str, Any]:
         "version": row.version.number,
         "entry_key": row.entry_key,
         "held_out": row.arm == "holdout",
+        "is_test": row.contact.is_test,
         "state": row.state,
         "step": row.step_uid,
         "due_at": row.due_at,
         "entered_at": row.entered_at,
         "left_at": row.left_at,
         "reason": row.reason,
-        "explanation": row.explanation,
+        "explanation": row.said,
     }
 
 

@@ -14,6 +14,7 @@ class AutomationConfig(AppConfig):
             fuse_releasing,
             fuses,
             gates,
+            pace,
             panels,
             parked,
             republishing,
@@ -83,6 +84,7 @@ class AutomationConfig(AppConfig):
         doors.on_expected.register("fuses", fuses.expect)
         doors.fuses.register("fuses", fuse_releasing.blown)
         doors.withdrawn.register("visits", engine.withdrawn)
+        doors.clocks.register("test runs", pace.of_messages)
         merge_steps.register("enrollments", uniting.unite)
         work.register(work.Queue("enrollments", "Enrollments", advancing.is_due, returning.advance))
         work.register(work.Queue("webhooks", "Webhooks", claiming.is_due, calling.call_due))

@@ -50,6 +50,7 @@ def move(enrollment: Enrollment, step_uid: str, by, now: datetime) -> str:
         due_at=now,
         scheduled_at=now,
         listens=False,
+        skips_message=False,  # a wait before said so of the mail that came next then
         reason="",
         explanation="",
     )
@@ -59,20 +60,32 @@ def move(enrollment: Enrollment, step_uid: str, by, now: datetime) -> str:
 
 @transaction.atomic
 def wake(enrollment: Enrollment, by, now: datetime) -> str:
-    """Their wait is over now, as if its time had come."""
+    """Their wait is over now, as if its time had come; who is held back is looked at once more."""
     row = _inside(enrollment)
     if row.state != State.ACTIVE or row.due_at is None or row.due_at <= now:
         raise Refused(f"{enrollment.contact} does not wait for a time just now, so there is nothing to wake.")
     Enrollment.objects.filter(pk=row.pk).update(due_at=now, scheduled_at=now, listens=False)
     _say_who_woke(row, by, now)
     audit.note(by, row, "Ended the wait.")
+    if is_held_back(row):
+        return f"{enrollment.contact} is looked at again now; what still holds their mail back goes on holding it."
     return f"{enrollment.contact} goes on now."
+
+
+def is_held_back(row: Enrollment) -> bool:
+    """Do they stand in a step that has its own reasons to wait, such as a window, quiet hours or a limit?"""
+    visit = row.visits.filter(left_at=None).first()
+    return visit is not None and not _is_a_wait(row, visit)
+
+
+def _is_a_wait(row: Enrollment, visit: Visit) -> bool:
+    return row.listens or visit.kind == "wait"
 
 
 def _say_who_woke(row: Enrollment, by, now: datetime) -> None:
     """The visit tells it; one that listens would find, too, that its time is not up. What is held looks again."""
     visit = row.visits.filter(left_at=None).first()
-    if visit is None or not (row.listens or visit.kind == "wait"):
+    if visit is None or not _is_a_wait(row, visit):
         return
     clock_of_run = pace.clock_of(row)
     at = spoken(clock_of_run(now) if clock_of_run else now, zone_of(row.contact.timezone, SiteSettings.get()))

@@ -1,7 +1,7 @@
 """Frequency limits hold enrollments: until a place is free, a day at most; who is more important goes first."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,7 +54,7 @@ class _Turn:
         addresses = {pk for visit in visits if (pk := visit.enrollment.contact.address_id)}
         self.free = capping.hold_free(addresses)
         self.places = capping.Places(caps, self.free, now)
-        self.before = self._who_goes_first()
+        self.before = who_goes_first(self.free, self.priority)
         self.site = SiteSettings.get()
 
     def answers(self) -> dict[int, Outcome]:
@@ -71,20 +71,11 @@ class _Turn:
                 self.places.take(address, self.topic.pk if self.topic else None, self.now)
         return found
 
-    def _who_goes_first(self) -> Counter[int]:
-        """How many of greater importance wait for a place at these addresses."""
-        waiting = Visit.objects.filter(
-            left_at=None,
-            facts__capped__priority__gt=self.priority,
-            enrollment__contact__address__in=self.free,
-            enrollment__state="active",
-            enrollment__campaign__in=Campaign.objects.running(),
-        )
-        return Counter(waiting.values_list("enrollment__contact__address", flat=True))
-
     def _turned(self, visit: Visit, blocked: Blocked) -> Outcome:
         since = _since(visit, self.now)
-        limit = f"{blocked.cap} is the most that an address gets"
+        before = self.before[visit.enrollment.contact.address_id or 0]
+        first = ", and a more important campaign goes first" if before else ""
+        limit = f"{blocked.cap} is the most that an address gets{first}"
         if any(trigger.kind == "broadcast" for trigger in self.document.triggers):
             return Done(f"Not sent: {limit}, and a broadcast does not wait.", arm="capped")
         if blocked.until > since + LONGEST:
@@ -97,6 +88,18 @@ class _Turn:
         told = {"since": since.isoformat(), "priority": self.priority, "limit": str(blocked.cap)}
         facts = {**(visit.facts or {}), "capped": told}
         return Wait(f"Held back: {limit}. A place is free {when}.", blocked.until, facts=facts)
+
+
+def who_goes_first(addresses: Collection[int], priority: int) -> Counter[int]:
+    """How many of greater importance than this wait for a place at these addresses."""
+    waiting = Visit.objects.filter(
+        left_at=None,
+        facts__capped__priority__gt=priority,
+        enrollment__contact__address__in=addresses,
+        enrollment__state="active",
+        enrollment__campaign__in=Campaign.objects.running(),
+    )
+    return Counter(waiting.values_list("enrollment__contact__address", flat=True))
 
 
 def _since(visit: Visit, now: datetime) -> datetime:

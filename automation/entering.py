@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, Case, Expression, F, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Expression, F, OuterRef, QuerySet, Subquery, Value, When
 
 from automation.admitting import Admitted, Match, Refused, admit
 from automation.documents import of_version, of_versions
 from automation.enrolling import Start, occasion
-from automation.models import Refusal
+from automation.models import Enrollment, EntryRequest, Refusal
 from campaigns.document import Document, Trigger
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import TRIGGER_KINDS, key_of, kind_of, tree_of
@@ -130,7 +130,18 @@ def enter_again(campaign: Campaign, refusals: Sequence[Refusal], now: datetime) 
     Refusal.objects.filter(pk__in=[refusal.pk for refusal in refusals]).delete()
     told = admit(matching_events([campaign], events, now), now, however_late=True)
     more = enter_starts(campaign.pk, others, now, _of_no_event, however_late=True) or Admitted()
+    _tell_who_asked(campaign, more.entered, now)
     return Admitted(told.entered | more.entered, told.refused | more.refused)
+
+
+def _tell_who_asked(campaign: Campaign, entered: Mapping[int, int], now: datetime) -> None:
+    """Requests of other software that the pause had refused have come true after all."""
+    state = EntryRequest.State
+    asked = EntryRequest.objects.filter(campaign=campaign, contact__in=list(entered), state=state.REFUSED)
+    theirs = Enrollment.objects.filter(campaign=campaign, contact=OuterRef("contact"), pk__in=list(entered.values()))
+    asked.filter(reason="paused").update(
+        state=state.ENTERED, reason="", explanation="", decided_at=now, enrollment=Subquery(theirs.values("pk")[:1])
+    )
 
 
 def _of_no_event(document: Document) -> list[Trigger]:
@@ -155,7 +166,7 @@ def _lacking(kind: str) -> Refused:
 
 
 def _campaigns_for(types: set[str]) -> list[Campaign]:
-    """Campaigns that one of the types triggers: active ones, and paused ones to note the refusal.
+    """Campaigns that one of the types triggers: active ones, and paused and draining ones to note the refusal.
 
     They are held as they are until the batch commits, as advancing holds them: else somebody could enter a campaign
     just after all have left it, and stay there for ever.
@@ -188,7 +199,7 @@ def held(campaign_id: int) -> bool:
 def _triggered_by(types: set[str]) -> list[Campaign]:
     return list(
         Campaign.objects.filter(
-            state__in=[Campaign.State.ACTIVE, Campaign.State.PAUSED],
+            state__in=[Campaign.State.ACTIVE, Campaign.State.PAUSED, Campaign.State.DRAINING],
             live__references__kind="event_type",
             live__references__role="trigger",
             live__references__key__in=types,

@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.http import urlencode
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from automation import by_hand
@@ -33,11 +34,19 @@ class Deed:
     lines: Callable[[Enrollment], list[str]]
     fits: Callable[[Enrollment], bool]
     danger: bool = False
+    where_seen: bool = False
+    """Only in the step in which the page showed them: another wait is another question."""
 
 
 def _wakes(enrollment: Enrollment) -> list[str]:
-    when = f" They would go on {moment(enrollment.due_at, clock.now())}." if enrollment.due_at else ""
-    return [f"The wait ends now, as if its time had come.{when}", *_rests(enrollment)]
+    visit = enrollment.visits.filter(left_at=None).first()
+    listens = visit if enrollment.listens and not enrollment.campaign.test_of_id else None
+    due = (listens and listens.until) or enrollment.due_at
+    when = f" They would go on {moment(due, clock.now())}." if due else ""
+    said = "The wait ends now, as if its time had come."
+    if by_hand.is_held_back(enrollment):
+        said = "What holds their mail back (a window, quiet hours, a limit) is looked at again now, and may still hold."
+    return [f"{said}{when}", *_rests(enrollment)]
 
 
 def _rests(enrollment: Enrollment) -> list[str]:
@@ -66,7 +75,7 @@ DEEDS = {
         lambda row: ["The step that went wrong is tried once more now. If it fails again, it is parked again."],
         _is_parked,
     ),
-    "wake": Deed("Wake now", "alarm", by_hand.wake, _wakes, _waits),
+    "wake": Deed("Wake now", "alarm", by_hand.wake, _wakes, _waits, where_seen=True),
     "let_out": Deed(
         "Let out",
         "logout",
@@ -92,7 +101,9 @@ def buttons(request: HttpRequest, enrollment: Enrollment) -> list[dict[str, Any]
 
 
 def _url(name: str, enrollment: Enrollment) -> str:
-    return reverse(f"admin:automation_enrollment_{name}", args=[enrollment.pk])
+    url = reverse(f"admin:automation_enrollment_{name}", args=[enrollment.pk])
+    seen = name in DEEDS and DEEDS[name].where_seen
+    return f"{url}?{urlencode({'seen': enrollment.step_uid})}" if seen else url
 
 
 def _asked_for(model_admin, request: HttpRequest, object_id: int) -> Enrollment:
@@ -105,13 +116,19 @@ def _asked_for(model_admin, request: HttpRequest, object_id: int) -> Enrollment:
 def deed_page(model_admin, request: HttpRequest, object_id: int, deed: str) -> HttpResponse:
     """Ask first; then do it."""
     enrollment, chosen = _asked_for(model_admin, request, object_id), DEEDS[deed]
+
+    def act() -> str:
+        if chosen.where_seen:
+            enrollment.step_uid = request.GET.get("seen") or enrollment.step_uid
+        return chosen.act(enrollment, request.user, clock.now())
+
     return ask(
         request,
         model_admin,
         title=f"{chosen.label}: {enrollment.contact}?",
         lines=chosen.lines(enrollment),
         button=chosen.label,
-        act=lambda: chosen.act(enrollment, request.user, clock.now()),
+        act=act,
         back=reverse("admin:automation_enrollment_change", args=[enrollment.pk]),
         danger=chosen.danger,
     )

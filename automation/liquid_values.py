@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from automation import pace
 from automation.models import Visit
 from campaigns import liquid, worked_out
 from campaigns.liquid import Aborted, RenderFailed, TemplateError
@@ -69,7 +70,7 @@ class Values:
             self.site,
             event=event,
             campaign=row.campaign.name,
-            now=self.now.astimezone(self.site.zone),
+            now=pace.shown(row, self.now).astimezone(self.site.zone),
         )
         return {**values, "data": row.data, "webhook": answers if isinstance(answers, dict) else {}}
 

@@ -1,5 +1,7 @@
 """Who is inside which campaign, what was decided for them and why. docs/states.md draws the states."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -142,6 +144,12 @@ class Visit(models.Model):
 
     def __str__(self):
         return self.explanation or f"{self.kind} {self.step_uid}"
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when it waits at most, by the clock that its step is shown; it may be looked at before."""
+        told = self.facts.get("until")
+        return datetime.fromisoformat(told) if told else None
 
 
 class Assignment(models.Model):

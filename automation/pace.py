@@ -6,15 +6,16 @@ back. The clock goes quickly while somebody waits, and stands while they have a 
 server does not make anybody miss a window. `Moment`s tell what it showed when.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from automation import staying
 from automation.models import Enrollment, Visit
 from automation.run_models import Moment, TestRun
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Message
 from campaigns.step_kinds import Done, Exit, Outcome, StepKind, Wait
 from segments.timeframes import as_lived
 
@@ -48,7 +49,7 @@ class RunTime(Time):
         super().__init__(_shown(self.moments, run.speed, now))
         self.until: datetime | None = None
         self.exits = ExitStack()
-        row.real_now = now  # type: ignore[attr-defined]
+        row.real_now, row.shown_now = now, self.now  # type: ignore[attr-defined]
         if run.speed != 1:
             row.began_by_clock = self.now  # type: ignore[attr-defined]
 
@@ -96,6 +97,11 @@ def real(row: Enrollment, now: datetime) -> datetime:
     return getattr(row, "real_now", now)
 
 
+def shown(row: Enrollment, now: datetime) -> datetime:
+    """What is told to people as “now”."""
+    return getattr(row, "shown_now", now)
+
+
 def began(row: Enrollment) -> datetime | None:
     """Since when a step is due, by the clock that its kind is shown.
 
@@ -134,6 +140,17 @@ def clock_of(enrollment: Enrollment) -> Clock | None:
     run = enrollment.campaign.test_run
     moments = list(Moment.objects.filter(enrollment=enrollment))
     return lambda at: _shown([moment for moment in moments if moment.at <= at], run.speed, at)
+
+
+def of_messages(messages: Collection[Message], now: datetime) -> dict[UUID, datetime]:
+    """By the id of each message of a test run what its reader's clock shows: it stands while a mail is on its way."""
+    rows = Enrollment.objects.filter(campaign__in={message.campaign_id for message in messages})
+    rows = rows.filter(contact__in={message.contact_id for message in messages}).select_related("campaign__test_run")
+    clocks: dict[tuple[int | None, int], Clock] = {
+        (row.campaign_id, row.contact_id): clock for row in rows if (clock := clock_of(row))
+    }
+    its = {message.pk: clocks.get((message.campaign_id, message.contact_id)) for message in messages}
+    return {pk: clock(now) for pk, clock in its.items() if clock}
 
 
 def _span(shown: timedelta, speed: int) -> timedelta:

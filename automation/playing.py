@@ -34,6 +34,7 @@ from ops.work import QUEUES
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday
 USER = "the-contact-of-this-test"
+IDENTIFY = "identify"
 ROUNDS = 1_000
 Event = str | tuple[Any, ...]
 
@@ -128,7 +129,7 @@ class Player:
             enter_contacts(row.pk, [self._contact().pk], self.now, "api", what="campaign_run", data=enter)
         for at, name, properties in sorted(map(self._event, events), key=lambda event: event[0]):
             self._go_to(at)
-            self._record(source, Item(kind="track", user_id=USER, event=name, properties=properties))
+            self._record(source, _item(name, properties))
         self._go_to(start + span(until))
         return self._told(row)
 
@@ -228,6 +229,13 @@ class Player:
         refused = Refusal.objects.filter(campaign=campaign, contact=contact).order_by("at", "pk")
         self.run.refusals = [(after(self.start, one.at), one.explanation) for one in refused]
         return self.run
+
+
+def _item(name: str, properties: dict) -> Item:
+    """Something they did, or what becomes known of them meanwhile."""
+    if name == IDENTIFY:
+        return Item(kind="identify", user_id=USER, traits=properties)
+    return Item(kind="track", user_id=USER, event=name, properties=properties)
 
 
 def span(text: str) -> timedelta:

@@ -8,12 +8,16 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from automation import releasing
+from automation.admitting import entry_key
 from automation.documents import of_version
+from automation.enrolling import leave, occasion
 from automation.entering import enter_contacts
 from automation.models import Enrollment, EntryRequest
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import TRIGGER_KINDS
 from lib.due import work_off
+from lib.outages import again_after_deadlock
 from ops.models import Source
 
 API = "api"
@@ -31,6 +35,7 @@ class TakenKey(Refused):
     """The caller's key came before, for something else."""
 
 
+@again_after_deadlock
 @transaction.atomic
 def ask(
     campaign: Campaign,
@@ -98,6 +103,14 @@ def cancel(pk: int, now: datetime) -> EntryRequest:
     return row
 
 
+@again_after_deadlock  # a mail of theirs may be in hand
+@transaction.atomic
+def let_out(enrollment: Enrollment, why: str, now: datetime) -> bool:
+    """They leave at once; what is queued for them is cancelled. False: they were out already."""
+    releasing.hold_campaigns([enrollment.campaign_id])
+    return bool(leave([enrollment.pk], API, why, now))
+
+
 # --- the queue ---
 
 
@@ -129,40 +142,42 @@ def _waves(rows: Sequence[EntryRequest]) -> Iterator[list[EntryRequest]]:
 
 
 def _let_in(campaign_id: int, now: datetime, rows: Sequence[EntryRequest]) -> None:
-    told = enter_contacts(
-        campaign_id,
-        [row.contact_id for row in rows],
-        now,
-        API,
-        what=f"request:{min(row.pk for row in rows)}",
-        data_of={row.contact_id: row.data for row in rows},
-    )
+    what = f"request:{min(row.pk for row in rows)}"
+    data = {row.contact_id: row.data for row in rows}
+    told = enter_contacts(campaign_id, list(data), now, API, what=what, data_of=data)
     if told is None:
         EntryRequest.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + A_MOMENT)
         return
-    inside = _inside(campaign_id, [row for row in rows if row.contact_id not in told.entered])
+    left = [row for row in rows if row.contact_id not in told.entered]
+    inside = _inside(campaign_id, left) if left else {}
     for row in rows:
-        _decide(row, told.entered.get(row.contact_id), told.refused.get(row.contact_id), inside, now)
+        row.due_at, row.decided_at = None, now
+        if entered := told.entered.get(row.contact_id):
+            row.state, row.enrollment_id = State.ENTERED, entered
+        else:
+            its = inside.get(row.pk)
+            row.state, row.enrollment = State.REFUSED, its
+            row.reason, row.explanation = told.refused.get(row.contact_id) or _unsaid(row, its, what)
     fields = ["state", "due_at", "enrollment", "reason", "explanation", "decided_at"]
     EntryRequest.objects.bulk_update(rows, fields)
 
 
-def _inside(campaign_id: int, rows: list[EntryRequest]) -> dict[int, int]:
-    """Who was inside before, and in which enrollment."""
+def _inside(campaign_id: int, rows: Sequence[EntryRequest]) -> dict[int, Enrollment]:
+    """By the request: the enrollment in which they were inside before, of the same entry key."""
+    live = Campaign.objects.values_list("live", flat=True).get(pk=campaign_id)
     people = Enrollment.objects.active().filter(campaign=campaign_id, contact__in=[row.contact_id for row in rows])
-    return dict(people.order_by("pk").values_list("contact", "pk")) if rows else {}
+    there = {(one.contact_id, one.entry_key): one for one in people}
+    keys = {row.pk: entry_key(of_version(live), row.data) if live else "" for row in rows}
+    return {row.pk: its for row in rows if (its := there.get((row.contact_id, keys[row.pk])))}
 
 
-def _decide(
-    row: EntryRequest, entered: int | None, refused: tuple[str, str] | None, inside: dict[int, int], now: datetime
-) -> None:
-    row.due_at, row.decided_at = None, now
-    row.enrollment_id = entered or inside.get(row.contact_id)
-    if entered:
-        row.state = State.ENTERED
-    else:
-        row.state = State.REFUSED
-        row.reason, row.explanation = refused or ("inside", "They were inside already, and have the new data.")
+def _unsaid(row: EntryRequest, inside: Enrollment | None, what: str) -> tuple[str, str]:
+    """Nobody let them in and nobody refused them: a repeat brought its data, or another request was quicker."""
+    if inside is None:
+        return "once", "They had entered before, and the campaign takes everybody in once."
+    if inside.event_id == occasion(API, what, row.campaign_id, row.contact_id):
+        return "inside", "They were inside already, and have the new data."
+    return "inside", "They were already inside, let in by another request at the same moment."
 
 
 def _fail(row: EntryRequest, now: datetime) -> None:

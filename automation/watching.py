@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import CharField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
+from automation import pace
 from automation.documents import of_versions
 from automation.met import Met, leave, reach, wake
 from automation.models import Enrollment
@@ -53,14 +54,20 @@ def follow(batch) -> None:
         return
     found = list(_met(people, batch.triggering, batch.now))
     if found:
-        _hold({met.row.campaign_id for met in found})
-        _act(found, batch.now)
+        _act(found, _hold({met.row.campaign_id for met in found}), batch.now)
 
 
-def _hold(campaigns: Collection[int]) -> None:
-    """As they are until the batch commits, before their people: in the order of whoever publishes or archives."""
+def _hold(campaigns: Collection[int]) -> set[int]:
+    """As they are until the batch commits, before their people: in the order of whoever publishes or archives.
+
+    Returns which of them are test runs.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM campaigns_campaign WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(campaigns)])
+        cursor.execute(
+            "SELECT id, test_of_id IS NOT NULL FROM campaigns_campaign WHERE id = ANY(%s) ORDER BY id FOR SHARE",
+            [list(campaigns)],
+        )
+        return {pk for pk, is_run in cursor.fetchall() if is_run}
 
 
 def _versions(written: Mapping[str, Collection[int]]) -> dict[int, set[str]]:
@@ -198,9 +205,9 @@ def _together(queries: list[QuerySet]) -> Iterable[tuple[int, Any]]:
     return queries[0].union(*queries[1:], all=True) if queries else ()
 
 
-def _act(found: list[Met], now: datetime) -> None:
+def _act(found: list[Met], runs: Collection[int], now: datetime) -> None:
     """Goals are noted, exits act, and whoever stays goes on."""
-    reached = [met for met in found if met.watching.role == GOAL and _in_time(met, now)]
+    reached = [met for met in found if met.watching.role == GOAL and _in_time(met, runs, now)]
     reach(reached, now)
     leaving = [met for met in found if met.watching.role == EXIT]
     leaving += [met for met in reached if met.document.exit_on_goal and met.row.state in Enrollment.INSIDE]
@@ -209,7 +216,10 @@ def _act(found: list[Met], now: datetime) -> None:
     wake([met for met in found if met.watching.role == WAKE and met.row.pk not in gone], now)
 
 
-def _in_time(met: Met, now: datetime) -> bool:
+def _in_time(met: Met, runs: Collection[int], now: datetime) -> bool:
+    """Within the days of the goal; in a test run those of its own clock."""
     at = met.event.occurred_at if met.event else now
+    if met.row.campaign_id in runs and (shown := pace.clock_of(met.row)):
+        at = shown(at)
     goal = next(goal for goal in met.document.goals if goal.uid == met.watching.watch.uid)
     return at <= met.row.entered_at + timedelta(days=goal.days)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from automation import fuses, gates
-from automation.capped import LONGEST
+from automation.capped import LONGEST, PRIORITIES, who_goes_first
 from automation.documents import of_version
 from automation.fuse_models import Fuse
 from automation.models import Enrollment
@@ -115,9 +115,11 @@ class _Ahead:
             return
         places = capping.Places(caps, [address], self.now)
         waits = not any(trigger.kind == "broadcast" for trigger in self.document.triggers)
+        first = who_goes_first([address], PRIORITIES[self.document.priority])[address]
         for cap in caps:
-            count, blocked = places.count(cap, address), places.by(cap, address)
+            count, blocked = places.count(cap, address), places.by(cap, address, first)
             said = f"At most {cap}: {count:,} went out in that time"
+            said += f", and {first:,} more important {'waits' if first == 1 else 'wait'} for a place" if first else ""
             yield self._about_limit(said, blocked.until if blocked else None, waits)
 
     def _about_limit(self, said: str, until: datetime | None, waits: bool) -> Check:

@@ -42,7 +42,9 @@ def node(
     """The condition part by part; None and a sentence where it cannot be asked beforehand."""
     try:
         return explaining.explain_row(rows, tree, now, event_type, only=[contact.pk]), ""
-    except conditions.InvalidCondition:
+    except conditions.InvalidCondition as fault:
+        if conditions.validate(tree, "enrollment", event_type):
+            return None, f"It cannot be asked any more: {fault}"
         return None, "It asks about what is known only when somebody enters."
 
 

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from automation import whying
 from campaigns.models import Campaign
 from campaigns.pages import number, page
+from contacts.contact_page import winner_of
 from contacts.models import Contact
 from contacts.searching import beginning_with
 from lib import clock
@@ -19,9 +20,10 @@ def why_page(model_admin, request: HttpRequest) -> HttpResponse:
     if not request.user.has_perms(permissions):
         raise PermissionDenied
     term, now = request.GET.get("q", "").strip()[:200].replace("\x00", ""), clock.now()
-    people = Contact.objects.current().select_related("address")
-    contact = people.filter(pk=number(request.GET.get("contact")) or 0).first()
+    asked = Contact.objects.select_related("address").filter(pk=number(request.GET.get("contact")) or 0).first()
+    contact = winner_of(asked) if asked else None
     campaign = Campaign.objects.filter(pk=number(request.GET.get("campaign")) or 0).first()
+    campaigns = list(Campaign.objects.exclude(state="archived").order_by("name")[:OFFERED])
     return page(
         model_admin,
         request,
@@ -31,8 +33,9 @@ def why_page(model_admin, request: HttpRequest) -> HttpResponse:
         now=now,
         term=term,
         contact=contact,
+        merged=asked if asked != contact else None,
         campaign=campaign,
         candidates=list(beginning_with(term).select_related("address").order_by("-pk")[:SEARCHED]) if term else [],
-        campaigns=Campaign.objects.exclude(state="archived").order_by("name")[:OFFERED],
+        campaigns=campaigns if campaign is None or campaign in campaigns else [campaign, *campaigns],
         answer=whying.about(campaign, contact, now) if contact and campaign else None,
     )

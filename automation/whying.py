@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from automation import holdouts, why_ahead, why_triggers
 from automation.documents import of_version
-from automation.models import Enrollment, Refusal, Visit
+from automation.models import Enrollment, EntryRequest, Refusal, Visit
 from automation.why_checks import Check, node, of_contact
 from campaigns.document import Document
 from campaigns.lifecycle import state_in_words
@@ -30,6 +32,8 @@ class Answer:
 
     enrollments: list[Enrollment] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    requests: list[EntryRequest] = field(default_factory=list)
+    """Of other software, that came to nothing, or are planned."""
     messages: list[Message] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     ahead: list[Check] = field(default_factory=list)
@@ -41,6 +45,7 @@ class Answer:
         """What was written down, the newest first."""
         told: list[tuple[datetime, str, Any]] = [(row.entered_at, "entered", row) for row in self.enrollments]
         told += [(row.at, "refused", row) for row in self.refusals]
+        told += [(row.decided_at or row.created_at, "asked", row) for row in self.requests]
         told += [(row.created_at, "mailed", row) for row in self.messages]
         return sorted(told, key=lambda one: one[0], reverse=True)
 
@@ -57,6 +62,7 @@ def about(campaign: Campaign, contact: Contact, now: datetime) -> Answer:
     theirs = {"campaign": campaign, "contact": contact}
     found.enrollments = list(Enrollment.objects.filter(**theirs).select_related("version").order_by("-pk")[:SHOWN])
     found.refusals = list(Refusal.objects.filter(**theirs).order_by("-at", "-pk")[:SHOWN])
+    found.requests = _requests(campaign, contact)
     messages = Message.objects.filter(**theirs).select_related("template").order_by("-created_at")
     found.messages = list(messages[:SHOWN])
     inside = _inside(found.enrollments)
@@ -67,6 +73,13 @@ def about(campaign: Campaign, contact: Contact, now: datetime) -> Answer:
         document = of_version(campaign.live_id)
         found.ahead = list(why_ahead.checks(campaign, document, contact, inside, now))
     return found
+
+
+def _requests(campaign: Campaign, contact: Contact) -> list[EntryRequest]:
+    """Those that neither an enrollment nor a refusal tells of."""
+    state = EntryRequest.State
+    untold = Q(state__in=[state.PLANNED, state.CANCELLED]) | Q(state=state.REFUSED, reason="fault")
+    return list(EntryRequest.objects.filter(untold, campaign=campaign, contact=contact).order_by("-pk")[:SHOWN])
 
 
 def _say_what_is_awaited(rows: list[Enrollment]) -> None:
@@ -133,11 +146,14 @@ def holdouts_of(campaign: Campaign, document: Document, contact: Contact) -> Ite
 
 def _about_reentry(document: Document, before: list[Enrollment], now: datetime) -> Check:
     inside = _inside(before)
-    key = " for each " + document.entry_key if document.entry_key else ""
+    name = document.entry_key
+    key = " for each " + name if name else ""
     if inside:
         again = {"ignore": "is ignored", "refresh": "brings new data", "restart": "begins anew"}[document.on_repeat]
-        holds = document.on_repeat == "restart" or bool(document.entry_key) or None
-        return Check("Again", holds, f"They are inside; a repeat {again}{key and f' (once{key})'}.")
+        holds = document.on_repeat == "restart" or bool(name) or None
+        keys = dict.fromkeys(f"“{row.entry_key}”" for row in before if row.state in Enrollment.INSIDE)
+        place = f"inside for {name} {' and '.join(list(keys)[:3])}" if name else "inside"
+        return Check("Again", holds, f"They are {place}; a repeat {again}{key and f' (once{key})'}.")
     if not before:
         return Check("Again", True, "They have not been in it.")
     if document.reentry.mode == "once":
@@ -146,5 +162,6 @@ def _about_reentry(document: Document, before: list[Enrollment], now: datetime) 
         period = duration(document.reentry.amount, document.reentry.unit)
         early = now - before[0].entered_at < period
         last = moment(before[0].entered_at, now)
-        return Check("Again", not early, f"They entered last {last}; once in {span_in_words(period)}.")
+        again_now = None if early and key else not early
+        return Check("Again", again_now, f"They entered last {last}; once in {span_in_words(period)}{key}.")
     return Check("Again", True, "They have been in it, and may enter every time.")

@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from campaigns import files, lifecycle
 from campaigns.document import Document, parse
@@ -71,7 +71,7 @@ def apply(file: CampaignFile, user, now: datetime, revision: int | None = None) 
     """Make or update the draft; raises NotReadable, Refused, and lifecycle.Conflict where it is not `revision`."""
     wanted = change(file)
     if wanted.campaign is None:
-        return _made(file, user, now)
+        return _made_once(file, user, now)
     campaign = Campaign.objects.select_for_update().get(pk=wanted.campaign.pk)
     if campaign.state == Campaign.State.ARCHIVED:
         raise Refused([f"The campaign “{campaign}” is archived; its draft is not edited any more."])
@@ -82,6 +82,16 @@ def apply(file: CampaignFile, user, now: datetime, revision: int | None = None) 
     campaign = lifecycle.save_draft(campaign, file.document, campaign.revision, user, now)
     audit.note(user, campaign, BY_FILE)
     return campaign
+
+
+def _made_once(file: CampaignFile, user, now: datetime) -> Campaign:
+    try:
+        with transaction.atomic():
+            return _made(file, user, now)
+    except IntegrityError as fault:  # the uid is taken by now
+        raise Refused(
+            ["Somebody else made the campaign with this uid at the same moment; compare once more."]
+        ) from fault
 
 
 def _made(file: CampaignFile, user, now: datetime) -> Campaign:

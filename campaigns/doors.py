@@ -95,6 +95,9 @@ on_settled: Registry[Callable] = Registry("listener to settled messages")
 withdrawn: Registry[Callable] = Registry("reader of withdrawn messages")
 """(message ids) → those that are for nobody any more: their reader left while they were being handed over."""
 
+clocks: Registry[Callable] = Registry("clock of test runs")
+"""(messages of test runs, now) → by the id of the message, what the clock of its run shows."""
+
 
 def places(campaign) -> list[Place]:
     """Who is inside, by version and step."""
@@ -127,3 +130,8 @@ def who_is_inside(campaign) -> dict[str, Waiting]:
 
 def for_nobody(message_ids: Collection[UUID]) -> set[UUID]:
     return {pk for read in withdrawn for pk in read(message_ids)} if message_ids else set()
+
+
+def shown(messages: Collection[Any], now: datetime) -> dict[UUID, datetime]:
+    """What it is for the readers of these messages of test runs."""
+    return {pk: at for read in clocks for pk, at in read(messages, now).items()} if messages else {}

@@ -49,10 +49,14 @@ OUTAGE_SECONDS = 90  # waited for a database that is away: longer than a lease, 
 HELD_FOR_TESTS = " What an address has refused holds for test runs, too."
 
 
+def _is_of_copy(message: Message) -> bool:
+    """Was it made by a test run?"""
+    return message.campaign is not None and message.campaign.test_of_id is not None
+
+
 def _is_of_a_run(message: Message) -> bool:
     """Is it a mail of a test run? Those need nobody's consent, but anybody can be made a test contact."""
-    tried = message.campaign is not None and message.campaign.test_of_id is not None
-    return tried and message.purpose != Message.Purpose.NOTE
+    return _is_of_copy(message) and message.purpose != Message.Purpose.NOTE
 
 
 def _asked_of(message: Message) -> tuple[int | None, bool, bool]:
@@ -166,6 +170,7 @@ class Batch:
         self.site = SiteSettings.get()
         self._settle_what_may_not_go()
         self.tags = self._read_tags()
+        self.shown = doors.shown([one for one in self.messages if _is_of_copy(one)], self.now)
         self._read_what_is_worked_out()
         with settling.at_work():
             self.transport.send_all(self._mails(), self._commit)
@@ -229,7 +234,8 @@ class Batch:
             work.beat()
             message = self.messages.pop(0)
             try:
-                rendered = render(message, self.tags.get(message.contact_id, []), self.site, self.now)
+                its_now = self.shown.get(message.pk, self.now)
+                rendered = render(message, self.tags.get(message.contact_id, []), self.site, its_now)
             except (RenderFailed, Aborted) as fault:
                 self.settled_here.append(answers.not_written(message, fault))
                 continue

@@ -126,6 +126,8 @@ def only_known(request: Request, *names: str) -> None:
     if unknown := next((name for name in request.query_params if name not in names), None):
         shown = "".join(sign for sign in unknown[:60] if sign.isprintable())
         raise bad_input(f"“{shown}” is no parameter of this list; it takes {', '.join(names)}.", shown)
+    if twice := next((name for name in request.query_params if len(request.query_params.getlist(name)) > 1), None):
+        raise bad_input(f"“{twice}” stands twice in the address; send it once.", twice)
 
 
 def page_of(name: str, row: type[serializers.Serializer]) -> serializers.Serializer:

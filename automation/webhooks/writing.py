@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from automation import pace
 from automation.call_models import Call
 from automation.webhooks import config as settings_of
 from automation.webhooks import liquid, receivers, signing
@@ -119,10 +120,15 @@ class Writer:
             self.site,
             event=event,
             campaign=call.campaign.name,
-            now=self.now,
+            now=self._shown(call),
         )
         del values["unsubscribe_url"]
         return {**values, "step": {"name": call.answer_name}}
+
+    def _shown(self, call: Call) -> datetime:
+        """In a test run its own clock tells the time."""
+        clock = pace.clock_of(call.enrollment) if call.campaign.test_of_id else None
+        return clock(self.now) if clock else self.now
 
     def _usual(self, call: Call, values: dict[str, Any]) -> dict[str, Any]:
         """What is sent where no body was written, in the shape that Standard Webhooks advises."""

@@ -12,6 +12,8 @@ from automation.models import Enrollment, EntryRequest, Fuse
 from campaigns import lifecycle
 from campaigns.document import Trigger
 from campaigns.linear import Row
+from campaigns.models import Campaign
+from campaigns.resuming import Resumption
 from contacts import writing
 from contacts.merging import merge
 from contacts.models import Contact
@@ -273,3 +275,64 @@ def test_the_same_key_twice_at_the_same_time_counts_once():
         thread.join()
     assert sorted(new for _, new in answers) == [False, True]
     assert len({row.pk for row, _ in answers}) == 1 and Enrollment.objects.count() == 1
+
+
+def test_a_filter_that_stands_twice_is_refused_not_half_heard(api, welcome):
+    answer = api.get(f"/api/campaigns/{welcome.pk}/enrollments/?state=active&state=parked")
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "“state” stands twice in the address; send it once.", "field": "state"}
+
+
+def test_who_was_stopped_by_a_fault_is_told_of_in_plain_words(api, welcome, ann):
+    pk = api.post(entries(welcome), {"contact": "user:ann"}).json()["enrollment"]
+    Enrollment.objects.update(state="parked", due_at=None, reason="fault", explanation="KeyError: x")
+    row = api.get(f"/api/enrollments/{pk}/").json()
+    assert row["state"] == "parked" and row["explanation"].startswith("A fault of Dripline’s own stopped them here")
+
+
+def test_the_answer_names_the_enrollment_of_the_same_key(api, now, ann):
+    rows = [Row(wait_amount=1, template=TemplateFactory().pk)]
+    campaign = CampaignFactory(triggers=API, entry_key="order_id", on_repeat="refresh", rows=rows, now=now)
+    first, other, again = (
+        api.post(entries(campaign), {"contact": "user:ann", "data": {"order_id": key, "total": total}}).json()
+        for key, total in (("A1", 1), ("A2", 2), ("A1", 3))
+    )
+    assert again["enrollment"] == first["enrollment"] != other["enrollment"]
+    assert again["explanation"] == "They were inside already, and have the new data."
+    assert Enrollment.objects.get(pk=first["enrollment"]).data["total"] == 3
+
+
+def test_who_was_refused_by_a_pause_and_let_in_after_it_is_told_so(api, welcome, ann, moved):
+    lifecycle.pause(welcome, UserFactory(), clock.now())
+    entry = api.post(entries(welcome), {"contact": "user:ann"}).json()
+    assert (entry["state"], entry["reason"], entry["enrollment"]) == ("refused", "paused", None)
+    lifecycle.resume(Campaign.objects.get(pk=welcome.pk), UserFactory(), moved(hours=1), Resumption(enter=True))
+    engine.run(clock.now())
+    entry = api.get(f"/api/entries/{entry['id']}/").json()
+    assert (entry["state"], entry["reason"]) == ("entered", "") and entry["enrollment"] == Enrollment.objects.get().pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_requests_at_the_same_time_let_in_once_and_say_who_was_quicker():
+    now = clock.now()
+    campaign, contact = CampaignFactory(triggers=API, now=now), ContactFactory()
+    source, gate, rows = Source.objects.create(name="S"), threading.Barrier(4), []
+
+    def ask():
+        try:
+            gate.wait()
+            rows.append(requesting.ask(campaign, contact.pk, source, now)[0])
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(row.state for row in rows) == ["entered", "refused", "refused", "refused"]
+    assert len({row.enrollment_id for row in rows}) == 1
+    assert {row.explanation for row in rows if row.state == "refused"} <= {
+        "They were already inside, so the repeat was ignored.",
+        "They were already inside, let in by another request at the same moment.",
+    }

@@ -1,20 +1,22 @@
 """What a person does with somebody inside, over HTTP: move, wake, let out, try again; alone and several at once."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from automation import advancing
+from automation import advancing, by_hand
 from automation.models import Enrollment, Visit
 from campaigns.linear import Row
 from campaigns.models import Message
 from lib import clock
 from ops.work import QUEUES
 from tests import engine
-from tests.campaigns.typing_in import browser
-from tests.factories import CampaignFactory, ContactFactory, TemplateFactory
+from tests.campaigns.typing_in import browser, person
+from tests.factories import CampaignFactory, ContactFactory, TemplateFactory, site
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +72,37 @@ def test_somebody_who_waits_is_woken(ann, inbox, now):
     assert ann.state == "finished"
     assert LogEntry.objects.filter(change_message="Ended the wait.").exists()
     assert "is not inside any more" in client.post(url("wake", ann), follow=True).content.decode()
+
+
+def test_only_the_wait_that_was_seen_is_ended(ann):
+    client = browser("Publisher")
+    page = client.get(url("change", ann)).content.decode()
+    seen = f"{url('wake', ann)}?seen=wait"
+    assert seen in page
+    Enrollment.objects.update(step_uid="more")  # they went on meanwhile, and wait there
+    assert "went on to another step meanwhile" in client.post(seen, follow=True).content.decode()
+    assert Enrollment.objects.get().due_at > clock.now()
+
+
+def test_whose_mail_is_held_back_is_looked_at_again_and_may_still_be_held(campaign, track, now):
+    there = now.astimezone(site().zone)
+    shut = {"quiet_from": f"{there - timedelta(hours=2):%H:%M}", "quiet_to": f"{there + timedelta(hours=2):%H:%M}"}
+    site(**shut)
+    track(now, "ann", "users.signed_up", {"email": "ann@example.com"})
+    row, client = Enrollment.objects.get(), browser("Publisher")
+    assert row.due_at > now
+    assert "may still hold" in client.get(url("wake", row)).content.decode()
+    assert "is looked at again now" in client.post(url("wake", row), follow=True).content.decode()
+    engine.run(clock.now())
+    row.refresh_from_db()
+    assert row.due_at > clock.now() and not Message.objects.exists()
+
+
+def test_who_is_moved_to_a_mail_gets_it_whatever_a_wait_before_said_of_the_next(ann, inbox):
+    Enrollment.objects.update(skips_message=True)
+    by_hand.move(ann, "more", person("Publisher"), clock.now())
+    engine.run(clock.now())
+    assert subjects(inbox) == ["Getting started", "More for you"]
 
 
 def test_the_way_says_who_ended_a_wait_and_when(ann):

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection, connections, transaction
@@ -23,6 +24,11 @@ def waiting_for_a_row() -> int:
 
 def while_published(campaign, deed):
     """`deed()` on another connection, begun while a version is published, ends with it; what came of it."""
+    return meanwhile(lambda: publish(Campaign.objects.get(pk=campaign.pk), NOW), deed)
+
+
+def meanwhile(works, deed):
+    """`deed()` on another connection, begun while the transaction of `works()` is open; what came of it."""
 
     def do():
         try:
@@ -32,11 +38,11 @@ def while_published(campaign, deed):
 
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
-            publish(Campaign.objects.get(pk=campaign.pk), NOW)
+            works()
             done = other.submit(do)
             ends = time.monotonic() + 10
             while not waiting_for_a_row():
-                assert not done.done() and time.monotonic() < ends, "it did not wait for the publishing"
+                assert not done.done() and time.monotonic() < ends, "it did not wait"
                 time.sleep(0.01)
         return done.result(timeout=10)
 
@@ -70,3 +76,29 @@ def test_whoever_is_let_try_again_meanwhile_goes_on_in_the_new_version():
     assert while_published(campaign, lambda: releasing.release(rows, user, NOW)) == 1
     row.refresh_from_db()
     assert (row.state, row.version.number) == ("active", 2)
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"), [("wake", "does not wait for a time"), ("move", "another step meanwhile"), ("let_out", "")]
+)
+def test_what_a_worker_has_in_hand_is_waited_for_and_not_done_over(deed, said):
+    """The worker's transaction is open while the person asks; what they asked for is tested against what came of it."""
+    campaign, user = CampaignFactory(rows=mails("A", "B", "C")), UserFactory()
+    row = someone(campaign, due_at=NOW + timedelta(days=1), listens=True)
+    asked = Enrollment.objects.get()
+
+    def act():
+        more = ["mail2"] if deed == "move" else []
+        try:
+            return getattr(by_hand, deed)(asked, *more, user, NOW)
+        except by_hand.Refused as refused:
+            return str(refused)
+
+    def works():
+        moved = {"step_uid": "mail1", "state": "held", "due_at": None, "listens": False}
+        moved |= {} if deed == "move" else {"step_uid": "mail0"}
+        assert Enrollment.objects.filter(pk=row.pk, state="active").update(**moved) == 1
+
+    told = meanwhile(works, act)
+    row.refresh_from_db()
+    assert (said in told) if said else (row.state, row.reason) == ("exited", "by_hand")

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from automation import whying
 from automation.advancing import advance
 from automation.models import Enrollment, Visit
 from campaigns.document import Reentry
@@ -121,12 +122,16 @@ def test_test_contacts_do_not_wait(inbox, track):
 def test_the_more_important_takes_the_place_although_it_came_later(inbox, track):
     cap(1, 12)
     campaign("First")
-    campaign("Low", event="cart.abandoned", priority="low")
+    low = campaign("Low", event="cart.abandoned", priority="low")
     campaign("High", event="order.completed", priority="high")
     does(track)
     does(track, "cart.abandoned", at=NOW + HOUR)
     does(track, "order.completed", at=NOW + 2 * HOUR)
+    (limit,) = [one for one in whying.about(low, Contact.objects.get(), NOW + 3 * HOUR).ahead if "limit" in one.what]
+    assert "1 went out in that time, and 1 more important waits for a place" in limit.sentence
     engine.run(NOW + 12 * HOUR)
+    words = Visit.objects.get(enrollment__campaign=low, left_at=None).explanation
+    assert "is the most that an address gets, and a more important campaign goes first. A place is free" in words
     engine.run(NOW + 12 * HOUR + 2 * MINUTE)
     assert [subject for _, subject in mails(inbox)] == ["First", "High"]
     engine.run(NOW + 24 * HOUR + 2 * MINUTE)

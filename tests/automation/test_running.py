@@ -8,6 +8,7 @@ from automation import pace, running
 from automation.models import Call, Enrollment, GoalReached, TestRun, Visit
 from automation.running import Choices
 from campaigns import lifecycle
+from campaigns.compiling import DEFAULT_FOOTER_HTML
 from campaigns.document import Document, Goal, Trigger, Watch
 from campaigns.models import Campaign
 from contacts.merging import merge
@@ -295,6 +296,35 @@ def test_goals_and_reasons_to_leave_act_at_once(inbox):
     running.tidy(NOW + MINUTE)
     run.refresh_from_db()
     assert run.ended_at == NOW + MINUTE and run.campaign.state == "archived"
+
+
+def test_the_days_of_a_goal_are_those_of_the_run(inbox):
+    goal = Goal(uid="g", event="order.completed", days=3)
+    campaign = drafted(wait("pause", 9, "hello"), mail("hello"), goals=[goal])
+    ann, bob = known(somebody("ann@acme.example")), known(somebody("bob@acme.example"))
+    begin(campaign, ann, bob)
+    clicks(ann, NOW + 2 * MINUTE)  # on the second day of the run
+    clicks(bob, NOW + 4 * MINUTE)  # on the fourth
+    assert list(GoalReached.objects.values_list("enrollment__contact", flat=True)) == [ann.pk]
+    assert dict(Enrollment.objects.values_list("contact", "state")) == {ann.pk: "exited", bob.pk: "active"}
+
+
+def test_what_is_written_tells_the_time_of_the_run(inbox, shop):
+    html = "<p>{{ now | date: '%Y-%m-%d' }}</p>" + DEFAULT_FOOTER_HTML
+    day = {"attribute": "seen_on", "value": "{{ now | date: '%Y-%m-%d' }}"}
+    hook = {"url": f"{shop.url}/call", "method": "POST", "body": '{"day": "{{ now | date: \'%Y-%m-%d\' }}"}'}
+    campaign = drafted(
+        wait("pause", 3, "call"),
+        step("call", "webhook", hook, {"done": "note", "failed": "note"}),
+        step("note", "attribute", day, "hello"),
+        step("hello", "email", {"template": TemplateFactory(html=html).pk}),
+    )
+    begin(campaign, outside=True)
+    play(NOW)
+    assert "2026-03-05" in inbox.accepted[0].message.get_body(("html",)).get_content()
+    assert Contact.objects.get().attributes["seen_on"] == "2026-03-05"
+    assert Call.objects.get().body == '{"day": "2026-03-05"}'
+    assert inbox.accepted[0].message["Date"].startswith("Mon, 02 Mar 2026"), "what is real stays so"
 
 
 def test_a_slow_mail_server_makes_nobody_miss_a_window(inbox):

@@ -50,6 +50,15 @@ def test_who_does_not_enter_is_told_why(campaign_run):
     assert [after for after, _ in run.refusals] == ["at once", "3 days"] and "audience" in run.refusals[0][1]
 
 
+def test_what_becomes_known_of_them_meanwhile_lets_them_in(campaign_run):
+    text = SHOWN["WELCOME"].replace(
+        "triggers: [{event: users.signed_up}]", "triggers: [{kind: attribute, config: {attribute: plan, after: pro}}]"
+    )
+    events = [("1 day", "identify", {"plan": "basic"}), ("2 days", "identify", {"plan": "pro"})]
+    run = campaign_run(text, contact=ANN, events=events, until="3 days")
+    assert run.mails == [("2 days", "Hello")]
+
+
 URL = "https://api.example.com/trial"
 
 

@@ -3,8 +3,10 @@
 import json
 import re
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from campaigns import applying, checking, files, lifecycle
 from campaigns.document import Document, Goal, Reentry, StepDoc, Trigger, Watch, parse, to_json
 from campaigns.files import NotReadable
 from campaigns.models import Campaign, EmailTemplate
+from campaigns.publishing import Refused
 from contacts.models import Topic
 from segments import defining
 from segments.models import Segment
@@ -341,6 +344,28 @@ def test_a_file_makes_a_draft_and_then_updates_it(hello):
     assert "-name: Welcome\n+name: Hello" in change.in_text()
     assert applying.apply(edited, user, NOW).revision == 2
     assert Campaign.objects.get(pk=made.pk).name == "Hello"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_apply_the_same_new_file_at_once_make_one_campaign():
+    text, user, gate, came = "uid: both\n" + GOOD, UserFactory(), Barrier(2), list[str]()
+
+    def apply():
+        try:
+            gate.wait()
+            came.append(str(applying.apply(files.read(text), user, NOW)))
+        except Refused as refused:
+            came.append(str(refused))
+        finally:
+            connection.close()
+
+    threads = [Thread(target=apply) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Campaign.objects.filter(uid="both").count() == 1
+    assert len(came) == 2, "each is answered"
 
 
 def test_without_a_uid_the_name_tells_which_campaign(hello):

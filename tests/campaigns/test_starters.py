@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from campaigns import checking, lifecycle
+from campaigns import checking, files, lifecycle
 from campaigns.document import parse
 from campaigns.models import Campaign, EmailTemplate
 from campaigns.publishing import missing_on_site
@@ -37,6 +37,8 @@ def test_it_has_no_problems_but_those_of_the_site(key):
     document = parse(campaign.draft)
     assert checking.problems(document) == []
     assert campaign.state == Campaign.State.DRAFT and campaign.live is None
+    text = files.export(campaign).text
+    assert files.written(campaign.uid, files.read(text).document).text == text, "its file is the same after a return"
     assert [sentence[:38] for sentence in missing_on_site(document)] == [
         "Say in Settings → Site which address t",
         "Write your postal address in Settings ",
