@@ -105,7 +105,7 @@ def _refused_at_once(
     match: Match, limits: Mapping[str, timedelta | None], now: datetime, however_late: bool
 ) -> Refused | None:
     limit = None if however_late else limits.get(match.start.type, event_types.LATE_LIMIT)
-    age = now - match.start.occurred_at
+    age = (match.start.received_at or now) - match.start.occurred_at
     if match.campaign.state == Campaign.State.PAUSED:
         return "paused", "The campaign was paused when this happened."
     if match.campaign.state != Campaign.State.ACTIVE:
@@ -113,7 +113,7 @@ def _refused_at_once(
     if match.start.hops > MAX_HOPS:
         return "circle", f"More than {MAX_HOPS} campaigns in a row led here; they may be starting each other."
     if limit is not None and age > limit:
-        return "late", f"It happened {in_words(age)} ago; events older than {in_words(limit)} start nothing."
+        return "late", f"It came {in_words(age)} after it happened; more than {in_words(limit)} later starts nothing."
     return None
 
 

@@ -50,6 +50,7 @@ class Start:
     """What lets a contact in: an event, or what nobody did, such as a date that has come.
 
     `id` names it: that of the event, or one made of what it is (`occasion`). Nobody enters twice for the same one.
+    `received_at`: when an event reached us; however long the engine was down after that, it was not late.
     """
 
     contact_id: int
@@ -58,10 +59,12 @@ class Start:
     type: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
     hops: int = 0
+    received_at: datetime | None = None
 
     @classmethod
     def of(cls, event: Event) -> "Start":
-        return cls(event.contact_id, event.occurred_at, event.id, event.type, event.properties, event.hops)
+        its = (event.contact_id, event.occurred_at, event.id, event.type, event.properties, event.hops)
+        return cls(*its, received_at=event.received_at)
 
 
 def occasion(*names: object) -> UUID:

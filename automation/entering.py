@@ -108,7 +108,9 @@ def enter_starts(
     return admit(kept, now, however_late=however_late, spread=spread)
 
 
-def enter_again(campaign: Campaign, refusals: Sequence[Refusal], now: datetime) -> Admitted | None:
+def enter_again(
+    campaign: Campaign, refusals: Sequence[Refusal], now: datetime, spread: timedelta = timedelta()
+) -> Admitted | None:
     """Let in those who were refused, by what brought them then, as the campaign and they are now.
 
     Nothing is too late: it came in time. The refusals are forgotten, and who may not enter for another reason is
@@ -128,8 +130,8 @@ def enter_again(campaign: Campaign, refusals: Sequence[Refusal], now: datetime) 
         Start(row.contact_id, row.at, row.event_id) for row in refusals if row.event_id and row.event_id not in events
     ]
     Refusal.objects.filter(pk__in=[refusal.pk for refusal in refusals]).delete()
-    told = admit(matching_events([campaign], events, now), now, however_late=True)
-    more = enter_starts(campaign.pk, others, now, _of_no_event, however_late=True) or Admitted()
+    told = admit(matching_events([campaign], events, now), now, however_late=True, spread=spread)
+    more = enter_starts(campaign.pk, others, now, _of_no_event, however_late=True, spread=spread) or Admitted()
     _tell_who_asked(campaign, more.entered, now)
     return Admitted(told.entered | more.entered, told.refused | more.refused)
 

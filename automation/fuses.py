@@ -38,24 +38,29 @@ WITH today AS MATERIALIZED (
 ), fuse AS MATERIALIZED (
     SELECT blown_at, released_on = %(day)s AS fresh, more
     FROM automation_fuse WHERE campaign_id = %(campaign)s AND step_uid = %(step)s
+), expected AS MATERIALIZED (
+    SELECT coalesce((SELECT people FROM automation_expected WHERE campaign_id = %(campaign)s), 0) AS people
+), first AS MATERIALIZED (
+    SELECT greatest(0, least(%(first)s, expected.people - mailed)) AS people FROM today, expected
 ), room AS MATERIALIZED (
     SELECT mailed, CASE
         WHEN EXISTS (SELECT FROM fuse WHERE blown_at IS NOT NULL) THEN 0
         WHEN %(transactional)s THEN %(people)s
         WHEN used + %(people)s <= %(least)s THEN %(people)s
         WHEN EXISTS (SELECT FROM fuse WHERE fresh AND more IS NULL) THEN %(people)s
-        ELSE greatest(0, least(%(people)s, greatest(
+        ELSE first.people + greatest(0, least(%(people)s - first.people, greatest(
             %(least)s,
             %(times)s * (SELECT max(its) FROM (
                 SELECT sum(mailed) AS its FROM automation_mailed
                 WHERE campaign_id = %(campaign)s AND step_uid = %(step)s AND day < %(day)s GROUP BY day) AS days),
-            %(expected)s * (SELECT people FROM automation_expected WHERE campaign_id = %(campaign)s)
+            %(expected)s * expected.people
         ) + coalesce((SELECT more FROM fuse WHERE fresh), 0) - used)) END AS people
-    FROM today
+    FROM today, expected, first
 ), noted AS (
     INSERT INTO automation_mailed (campaign_id, step_uid, day, mailed, released, delivered, bounced)
-    SELECT %(campaign)s, %(step)s, %(day)s, people + %(released)s, %(released)s, 0, 0
-    FROM room WHERE people + %(released)s > 0
+    SELECT %(campaign)s, %(step)s, %(day)s, room.people + %(released)s, %(released)s + least(first.people, room.people),
+        0, 0
+    FROM room, first WHERE room.people + %(released)s > 0
 )
 SELECT people, mailed + people + %(released)s FROM room
 """
@@ -102,7 +107,9 @@ def held(
     step = _Step(next(iter(mailed.values())), now, now.astimezone(site.zone).date(), transactional)
     passing = step.passing(mailed)
     others = [place for place in mailed if place not in passing]
-    room, so_far = step.take(len(others), len(passing))
+    first = step.of_the_first_days(mailed, others)
+    others.sort(key=lambda place: place not in first)
+    room, so_far = step.take(len(others), len(passing), len(first))
     if room >= len(others):
         return {}
     kept = others[room:]
@@ -137,11 +144,22 @@ class _Step:
             return set(released)
         return {place for place, at in released.items() if datetime.fromisoformat(at) >= fuse.blown_at}
 
-    def take(self, people: int, released: int) -> tuple[int, int]:
-        """For how many of the people there is room, and how many the step has mailed today with them."""
+    def of_the_first_days(self, visits: Mapping[int, Visit], places: Sequence[int]) -> set[int]:
+        """Who came in the campaign's first days and gets here later: they were counted when it was activated."""
+        begun = self.campaign.activated_at
+        if begun is None or self._expected():
+            return set()
+        return {place for place in places if visits[place].enrollment.entered_at < begun + FIRST_DAYS}
+
+    def take(self, people: int, released: int, first: int) -> tuple[int, int]:
+        """For how many of the people there is room, and how many the step has mailed today with them.
+
+        Those of the first days take no room from the others, as long as they are no more than was expected a day.
+        """
         asked: dict[str, Any] = {
             "campaign": self.campaign.pk, "step": self.uid, "day": self.day, "people": people, "released": released,
-            "transactional": self.transactional, "least": LEAST, "times": TIMES, "expected": self._expected(),
+            "first": first, "transactional": self.transactional, "least": LEAST, "times": TIMES,
+            "expected": self._expected(),
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(_TAKE, asked)

@@ -45,6 +45,16 @@ def start_backfill(campaign: Campaign, days: int, user, now: datetime) -> Job:
     return jobs.start(KIND, f"Let those who match now into “{campaign}”", told, user, now)
 
 
+def under_way(campaign: Campaign) -> list[str]:
+    """Runs that wait because the campaign is paused, in sentences."""
+    rows = Job.objects.filter(kind=KIND, due_at__isnull=False, arguments__campaign=campaign.pk).order_by("pk")
+    return [f"{job.title}: it goes on, with {_so_far(job)}." for job in rows]
+
+
+def _so_far(job: Job) -> str:
+    return f"{job.done:,} of {words.people(job.total)} so far" if job.total else "nobody so far"
+
+
 def people(segment: int | None) -> QuerySet[Contact]:
     """Whom it is about: the members of a segment, or everybody."""
     contacts = Contact.objects.current()

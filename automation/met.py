@@ -21,7 +21,7 @@ MAX_AGAIN = 100
 WAKE = """
 WITH told AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(told)s) AS told(id bigint, step_uid text, woken json, again timestamptz,
-        data jsonb, event_id uuid, event_at timestamptz, hops int)
+        begun timestamptz, data jsonb, event_id uuid, event_at timestamptz, hops int)
 ), listening AS MATERIALIZED (
     SELECT told.* FROM automation_enrollment e JOIN told ON told.id = e.id AND told.step_uid = e.step_uid
     JOIN automation_visit v ON v.enrollment_id = e.id AND v.left_at IS NULL
@@ -31,7 +31,8 @@ WITH told AS MATERIALIZED (
 ), noted AS (
     UPDATE automation_visit v SET facts = v.facts || CASE
         WHEN l.again IS NULL THEN jsonb_build_object('woken', l.woken::jsonb)
-        ELSE jsonb_build_object('until', l.again, 'again', coalesce((v.facts ->> 'again')::int, 0) + 1) END
+        ELSE jsonb_build_object('since', l.begun, 'until', l.again,
+            'again', coalesce((v.facts ->> 'again')::int, 0) + 1) END
     FROM listening l WHERE v.enrollment_id = l.id AND v.left_at IS NULL
 )
 UPDATE automation_enrollment e SET due_at = coalesce(l.again, %(now)s), scheduled_at = coalesce(l.again, %(now)s),

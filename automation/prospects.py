@@ -48,6 +48,14 @@ def _line(trigger: Trigger, people: int, now: datetime) -> str:
     return f"The first run is {_when(at, schedule.zone, site)}; {who} would come in by now."
 
 
+def broadcast_now(document: Document, trigger: Trigger, now: datetime) -> str:
+    """Of one whose hour came while the campaign was paused."""
+    broadcast, site = msgspec.convert(trigger.config, Broadcast), SiteSettings.get()
+    at = moment(broadcast, zone_named(broadcast.zone, site.zone))
+    due = f", which was due {_when(at, broadcast.zone, site)}," if at else ""
+    return f"The broadcast{due} goes to {words.people(_count(document, trigger, now))} as soon as you resume."
+
+
 def _when(at: datetime, zone: str, site: SiteSettings) -> str:
     there = zone_named(zone, site.zone)
     return f"on {at.astimezone(there):%a %-d %b %Y, %H:%M} ({there.key})"

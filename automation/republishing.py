@@ -22,7 +22,7 @@ from campaigns.document import Document, parse
 from campaigns.impact import describe
 from campaigns.models import Campaign, Version
 from campaigns.step_kinds import STEP_KINDS
-from campaigns.ways import is_kept, next_kept
+from campaigns.ways import is_kept, next_kept, waits_anew
 from ops.models import SiteSettings
 
 LOCK = """
@@ -85,8 +85,9 @@ WITH timed AS (
     FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, at timestamptz) WHERE e.id = n.id AND e.state = 'active'
     RETURNING e.id
 )
-UPDATE automation_visit AS v SET explanation = left(n.words, 400)
-FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, words text)
+UPDATE automation_visit AS v SET explanation = left(n.words, 400),
+    facts = v.facts || jsonb_build_object('until', n.until)
+FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, until text, words text)
 WHERE v.enrollment_id = n.id AND v.left_at IS NULL AND v.enrollment_id IN (SELECT id FROM timed)
 """
 
@@ -166,7 +167,8 @@ class Publication:
 
     def recompute(self, places: Sequence[doors.Place]) -> None:
         """Those whose wait changed, where that was chosen: the time already waited counts."""
-        anew = {place.uid for place in places if self.choices.recomputes(place.uid) and self._waits_anew(place)}
+        chosen = [place for place in places if self.choices.recomputes(place.uid)]
+        anew = {place.uid for place in chosen if self._waits_anew(place.version, place.uid)}
         if not anew:
             return
         visits = Visit.objects.filter(
@@ -176,30 +178,31 @@ class Publication:
         for visit in visits:
             step = self.new.step(visit.enrollment.step_uid)
             stands = step and (visit.step_uid, visit.kind) == (step.uid, step.kind)
-            if stands and self._waits_anew_in(visit):
+            if stands and "woken" not in visit.facts and self._waits_anew(visit.enrollment.version_id, visit.step_uid):
                 by_uid[visit.step_uid].append(visit)
         rows = [row for uid, waiting in by_uid.items() for row in self._timed(uid, waiting)]
         if rows:
             _execute(RETIME, [_json(rows)] * 2)
 
-    def _waits_anew(self, place: doors.Place) -> bool:
-        before, after = self.olds[place.version].step(place.uid), self.new.step(place.uid)
-        return is_kept(before, self.new) and before.config != after.config  # type: ignore[union-attr]
-
-    def _waits_anew_in(self, visit: Visit) -> bool:
-        place = doors.Place(1, None, None, version=visit.enrollment.version_id, uid=visit.step_uid)
-        return self._waits_anew(place)
+    def _waits_anew(self, version: int, uid: str) -> bool:
+        return waits_anew(self.olds[version].step(uid), self.new.step(uid))
 
     def _timed(self, uid: str, visits: list[Visit]) -> list[dict]:
         step, site = self.new.step(uid), SiteSettings.get()
         for visit in visits:
             visit.step = step  # type: ignore[attr-defined]
-        times = STEP_KINDS[step.kind].due_again(visits, step.config, self.now)  # type: ignore[union-attr]
+        kind = STEP_KINDS[step.kind]  # type: ignore[union-attr]
+        times, looks = kind.due_again(visits, step.config, self.now), kind.looks_again(step.config)  # type: ignore[union-attr]
+        # Who has waited longer than is asked for now is due now, and no mail is late by it.
+        until = [(visit, max(at, self.now)) for visit, at in zip(visits, times, strict=True) if at]
         return [
-            # Who has waited longer than is asked for now is due now, and no mail is late by it.
-            {"id": visit.enrollment_id, "at": max(at, self.now), "words": self._until(visit, max(at, self.now), site)}
-            for visit, at in zip(visits, times, strict=True)
-            if at
+            {
+                "id": visit.enrollment_id,
+                "at": self.now if looks else at,
+                "until": at.isoformat(),
+                "words": self._until(visit, at, site),
+            }
+            for visit, at in until
         ]
 
     def _until(self, visit: Visit, at: datetime, site: SiteSettings) -> str:

@@ -8,17 +8,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Min, Q, Value
+from django.db.models import Count, F, Min, Q, QuerySet, Value
 from django.db.models.functions import Concat, Left
 
-from automation import advancing, entering
+from automation import advancing, entering, timing
 from automation.documents import of_versions
 from automation.enrolling import leave
 from automation.models import Enrollment, Pulse, Refusal, Visit
 from campaigns.document import Document, StepDoc
 from campaigns.flow import way_on
-from campaigns.models import DEFAULT_LATENESS_HOURS, Campaign
+from campaigns.models import DEFAULT_LATENESS_HOURS, Campaign, Message
 from campaigns.resuming import Overdue, Stop, shift_mails, usual
+from contacts.models import Change
 from lib.durations import in_words
 from ops import jobs
 
@@ -47,7 +48,7 @@ _LATER = """to_char(({}) AT TIME ZONE 'UTC' + %(span)s::interval, 'YYYY-MM-DD"T"
 COUNT_FROM_LATER = f"""
 UPDATE automation_visit v SET facts = v.facts || jsonb_strip_nulls(jsonb_build_object(
     'until', {_LATER.format("(v.facts ->> 'until')::timestamptz")},
-    'since', CASE WHEN v.kind = 'wait' THEN
+    'since', CASE WHEN v.kind IN ('wait', 'wait_for') THEN
         {_LATER.format("coalesce((v.facts ->> 'since')::timestamptz, v.entered_at)")} END))
 FROM automation_enrollment e
 WHERE e.campaign_id = %(campaign)s AND e.due_at IS NOT NULL AND v.enrollment_id = e.id AND v.left_at IS NULL
@@ -59,7 +60,8 @@ def go_on(campaign: Campaign, stop: Stop, now: datetime) -> None:
     """A listener to resuming: what becomes of those who are overdue, and over how long they are spread."""
     late = Enrollment.objects.filter(campaign=campaign, due_at__lte=now - stop.grace)
     if stop.late == "exit":
-        ids = list(late.values_list("pk", flat=True))
+        mails = _mails_waiting(campaign, now - stop.grace)
+        ids = [*late.values_list("pk", flat=True), *mails.values_list("visit__enrollment", flat=True)]
         leave(ids, "overdue", f"They should have gone on while {stop.why}.", now)
     elif stop.late == "shift":
         _shift(campaign, now - stop.since, stop.why)
@@ -68,6 +70,13 @@ def go_on(campaign: Campaign, stop: Stop, now: datetime) -> None:
         minutes = SPREAD_MINUTES if late.count() > AT_ONCE else 0
     if minutes:
         _spread(campaign, timedelta(minutes=minutes), now)
+
+
+def _mails_waiting(campaign: Campaign, now: datetime) -> QuerySet[Message]:
+    """Those that stood in the queue when it stopped, and should have gone out by now: their readers wait for them."""
+    waiting = [Message.State.QUEUED, Message.State.LEASED]
+    asked = Message.objects.filter(campaign=campaign, state__in=waiting, due_at__lte=now)
+    return asked.filter(visit__isnull=False, visit__left_at=None)
 
 
 def _shift(campaign: Campaign, span: timedelta, why: str) -> None:
@@ -96,12 +105,16 @@ def _spread(campaign: Campaign, span: timedelta, now: datetime) -> None:
 
 
 def overdue(campaign: Campaign, now: datetime) -> Overdue:
-    """Who should have gone on by now, whose mails would be too late, and who came meanwhile; four queries."""
+    """Who should have gone on by now, whose mails would be too late, who came meanwhile; a few queries."""
+    mails = _mails_waiting(campaign, now).aggregate(
+        count=Count("pk"), since=Min("due_at"), too_late=Count("pk", filter=Q(stale_after__lt=now))
+    )
     late = Enrollment.objects.filter(campaign=campaign, due_at__lte=now)
     places = list(late.values("version_id", "step_uid").annotate(count=Count("pk"), since=Min("due_at")).order_by())
     missed = _missed(campaign, campaign.paused_at, now).values("contact").distinct().count()
+    starts = timing.begun_by_resuming(campaign, now)
     if not places:
-        return Overdue(missed=missed)
+        return Overdue(**mails, missed=missed, starts=starts)
     documents = of_versions(place["version_id"] for place in places)
     too_late = Q(pk__in=[])
     for place in places:
@@ -109,10 +122,11 @@ def overdue(campaign: Campaign, now: datetime) -> Overdue:
             here = Q(version=place["version_id"], step_uid=place["step_uid"])
             too_late |= here & Q(scheduled_at__lt=now - limit)
     return Overdue(
-        sum(place["count"] for place in places),
-        min(place["since"] for place in places),
-        late.filter(too_late).count(),
+        mails["count"] + sum(place["count"] for place in places),
+        min(at for at in (mails["since"], *(place["since"] for place in places)) if at),
+        mails["too_late"] + late.filter(too_late).count(),
         missed,
+        starts,
     )
 
 
@@ -158,7 +172,8 @@ def enter_missed(job, now: datetime) -> bool:
     if not refusals:
         job.result = f"Looked at {job.done:,} of those who came meanwhile; who may be inside has entered."
         return True
-    if entering.enter_again(campaign, refusals, now) is not None:
+    spread = timedelta(minutes=SPREAD_MINUTES) if job.total > AT_ONCE else timedelta()
+    if entering.enter_again(campaign, refusals, now, spread) is not None:
         job.cursor = {"after": refusals[-1].pk}
         job.done += len(refusals)
     return False
@@ -169,20 +184,25 @@ def enter_missed(job, now: datetime) -> bool:
 
 def advance(now: datetime) -> int:
     """The queue of enrollments, looked at first for what an outage has left behind."""
-    notice(now)
-    return advancing.advance(now)
+    return advancing.advance(now) if notice(now) else 0
 
 
-def notice(now: datetime) -> None:
-    """Sign that the engine lives; where it did not for long, let its campaigns go on as they are meant to."""
+def notice(now: datetime) -> bool:
+    """Sign that the engine lives; where it did not for long, let its campaigns go on as they are meant to.
+
+    False: what people did meanwhile is not read yet. Who bought, say, must not be reminded before that is known.
+    """
     if Pulse.objects.filter(at__gt=now - BEAT, at__lte=now).exists():
-        return
+        return True
     with transaction.atomic():
         pulse, new = Pulse.objects.select_for_update().get_or_create(pk=1, defaults={"at": now})
         if not new and now - pulse.at > OUTAGE:
+            if Change.objects.filter(due_at__lt=now - BEAT).exists():
+                return False
             _return_from(pulse.at, now)
         pulse.at = now
         pulse.save(update_fields=["at"])
+    return True
 
 
 def _return_from(since: datetime, now: datetime) -> None:

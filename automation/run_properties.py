@@ -136,8 +136,7 @@ def _is_by(trigger: Trigger, type_: str) -> bool:
 
 
 def _of_mails(document: Document) -> Iterator[str]:
-    keys = [step.config.get("template") for step in document.steps]
-    ids = {key for key in keys if type(key) is int and 0 < key < 2**31}
+    ids = {step.template for step in document.steps if step.template}
     for compiled in EmailTemplate.objects.filter(pk__in=ids).order_by("pk").values_list("compiled", flat=True):
         yield from (one["path"] for one in compiled.get("variables", []))
 

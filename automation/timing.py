@@ -73,6 +73,18 @@ def skip_pause(campaign: Campaign, stop: Stop, now: datetime) -> None:
             timer.save(update_fields=["due_at"])
 
 
+def begun_by_resuming(campaign: Campaign, now: datetime) -> list[str]:
+    """Who comes in by itself once it goes on, in sentences: said before."""
+    if not campaign.live_id or campaign.draining_since:
+        return []
+    document = of_version(campaign.live_id)
+    triggers = _by_key(document)
+    late = Timer.objects.filter(campaign=campaign, due_at__lte=now).order_by("due_at")
+    found = [triggers[timer.trigger] for timer in late if timer.trigger in triggers]
+    lines = [prospects.broadcast_now(document, one, now) for one in found if one.kind == BROADCAST]
+    return lines + letting_in.under_way(campaign)
+
+
 def follow_zone(now: datetime) -> None:
     """Sweep: the site has another time zone, so what was worked out by the old one is worked out again."""
     site = SiteSettings.get()

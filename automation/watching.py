@@ -136,20 +136,21 @@ def _by_event(questions: list[Question], events: list[Event], now: datetime) -> 
             for event in by_type.get(watch.event, ()):
                 if watch.filter and event.pk not in fitting[id(question)]:
                     continue
-                if counts(event, person.row, person.document, limits, now):
+                if counts(event, person.row, person.document, limits):
                     yield Met(person.row, person.document, question.watching, event)
                     break
 
 
-def counts(event: Event, row: Enrollment, document: Document, limits: Mapping, now: datetime) -> bool:
-    """Is it about this enrollment: the same contact and key, after the entry, and not too late?
+def counts(event: Event, row: Enrollment, document: Document, limits: Mapping) -> bool:
+    """Is it about this enrollment: the same contact and key, after the entry, and told in time?
 
     One without the key's property is about all of a contact's enrollments: whoever deletes the account names no cart.
+    Where the engine was down the event itself was not late.
     """
     if event.contact_id != row.contact_id or event.occurred_at < row.entered_at or event.pk == row.event_id:
         return False
     limit = limits.get(event.type, event_types.LATE_LIMIT)
-    if limit is not None and now - event.occurred_at > limit:
+    if limit is not None and event.received_at - event.occurred_at > limit:
         return False
     named = event.properties.get(document.entry_key) if document.entry_key else None
     return named is None or str(named)[:255] == row.entry_key

@@ -50,8 +50,8 @@ class _Ahead:
         self.site = SiteSettings.get()
         self.zone = zone_of(contact.timezone, self.site)
         self.steps = list(reachable(document, inside.step_uid if inside else None))
-        found = EmailTemplate.objects.in_bulk([pk for step in self.steps if (pk := step.config.get("template"))])
-        self.mails = [(step, mail) for step in self.steps if (mail := found.get(step.config.get("template")))]
+        found = EmailTemplate.objects.in_bulk([step.template for step in self.steps if step.template])
+        self.mails = [(step, found[step.template]) for step in self.steps if step.template in found]
         self.marketing = [(step, mail) for step, mail in self.mails if not mail.transactional]
         self.topic = Topic.objects.filter(key=document.topic or "").first()
 

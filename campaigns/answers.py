@@ -34,7 +34,9 @@ class Result:
     deferral: int = 0
     resent: bool = False
     follow_up: list = field(default_factory=list)
-    """Functions of `now`, called in the settling transaction."""
+    """Functions of `now`, called in the settling transaction; what they lock is locked before the message."""
+    pauses: int | None = None
+    """The campaign that one of them pauses."""
 
 
 def refused(message: Message, verdict: Verdict, now: datetime) -> Result:
@@ -83,7 +85,7 @@ def _retry(message: Message, outcome: Outcome, now: datetime) -> Result:
     wait = min(timedelta(seconds=30 * 2 ** min(message.deferrals, 10)), timedelta(hours=4))
     if message.due_at and now + wait - message.created_at > GIVE_UP:
         return Result(message, State.NOT_SENT, Why.REFUSED, f"Given up after 3 days. {outcome.sentence}")
-    return _later(message, now + wait, Why.REFUSED, outcome.sentence)
+    return _later(message, now + wait, Why.STALE, outcome.sentence)
 
 
 def _later(message: Message, at: datetime, otherwise: str, sentence: str, deferral: int = 1) -> Result:
@@ -118,7 +120,7 @@ def _rejected(message: Message, outcome: Outcome, now: datetime) -> Result:
 
 def _policy(message: Message, outcome: Outcome, now: datetime) -> Result:
     """They refuse us, not the address: trying on would make it worse, so a person must look."""
-    result = Result(message, State.NOT_SENT, Why.REFUSED, outcome.sentence)
+    result = Result(message, State.NOT_SENT, Why.REFUSED, outcome.sentence, pauses=message.campaign_id)
     result.follow_up.append(lambda at: _pause(message.campaign_id, outcome.sentence, at))
     return result
 

@@ -8,6 +8,7 @@ from campaigns.models import Approval, Campaign
 from ops import audit
 
 State = Approval.State
+CHANGED_MEANWHILE = "Somebody changed the draft after you opened this page; go back and look at it again."
 
 
 class NotAsked(Exception):
@@ -24,12 +25,16 @@ def all_waiting():
     return Approval.objects.filter(state=State.OPEN).select_related("asked_by", "campaign").order_by("asked_at")
 
 
-def ask(campaign: Campaign, user, now: datetime, note: str = "") -> Approval:
-    """Ask for the draft, as it stands, to be published."""
+def ask(campaign: Campaign, user, now: datetime, note: str = "", revision: int | None = None) -> Approval:
+    """Ask for the draft (that of `revision`) to be published; raises NotAsked."""
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        if revision is not None and campaign.revision != revision:
+            raise NotAsked(CHANGED_MEANWHILE)
         if campaign.state == Campaign.State.ARCHIVED:
             raise NotAsked("The campaign is archived, so nothing of it can be published.")
+        if campaign.live and campaign.draft == campaign.live.document:
+            raise NotAsked("The draft says what is live already: there is nothing to ask for.")
         try:
             with transaction.atomic():
                 approval = Approval.objects.create(

@@ -63,6 +63,12 @@ class StepDoc(msgspec.Struct, kw_only=True):
     only_if: Tree = None
     next: Annotated[dict[Word, Word | None], Meta(max_length=60)] = {}
 
+    @property
+    def template(self) -> int | None:
+        """The id of the mail that it sends; a draft may have anything in its place, which names none."""
+        pk = self.config.get("template")
+        return pk if type(pk) is int and 0 < pk < 2**31 else None
+
 
 class Document(msgspec.Struct, kw_only=True):
     """The whole definition; the first step is where people begin."""

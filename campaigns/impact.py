@@ -15,7 +15,7 @@ from campaigns.head_words import PartChange
 from campaigns.models import Campaign, Version
 from campaigns.settings_words import SettingChange, changed_settings
 from campaigns.step_kinds import STEP_KINDS
-from campaigns.ways import is_kept, next_kept
+from campaigns.ways import is_kept, next_kept, waits_anew
 from segments import conditions
 
 
@@ -170,9 +170,8 @@ def _ask(change: StepChange, new: Document, crowds: list[Place], documents: dict
         change.follower = " or ".join(sorted(describe(new.step(one)) if one else "the end" for one in followers))
         return
     step = new.step(uid)
-    kind = STEP_KINDS.get(step.kind) if step else None
-    anew = [crowd for crowd in crowds if crowd.due_to and documents[crowd.version].step(uid).config != step.config]  # type: ignore[union-attr]
-    if anew and kind and kind.can_be_due_again:
+    anew = [crowd for crowd in crowds if crowd.due_to and waits_anew(documents[crowd.version].step(uid), step)]
+    if anew:
         change.asks, change.asked = "wait", doors.together(anew)
 
 

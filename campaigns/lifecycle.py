@@ -45,11 +45,15 @@ def save_draft(campaign: Campaign, document: Document, revision: int, user, now:
     return campaign
 
 
-def discard_draft(campaign: Campaign, user, now: datetime) -> Campaign:
-    """Go back to what is live."""
+def discard_draft(campaign: Campaign, user, now: datetime, revision: int | None = None) -> Campaign:
+    """Go back to what is live; raises Refused."""
     if campaign.live is None:
         raise Refused(["Nothing is published yet, so there is nothing to go back to."])
-    return save_draft(campaign, parse(campaign.live.document), campaign.revision, user, now)
+    seen = campaign.revision if revision is None else revision
+    try:
+        return save_draft(campaign, parse(campaign.live.document), seen, user, now)
+    except Conflict as conflict:
+        raise Refused([approving.CHANGED_MEANWHILE]) from conflict
 
 
 def _parts_changed(campaign: Campaign, document: Document) -> str:
@@ -79,8 +83,15 @@ def state_in_words(campaign: Campaign) -> str:
     return "a draft" if campaign.state == State.DRAFT else campaign.get_state_display().lower()
 
 
-def activate(campaign: Campaign, user, now: datetime, also: int | None = None, expected: int | None = None) -> Campaign:
-    """Publish the draft and take people in from now on; raises Refused.
+def activate(
+    campaign: Campaign,
+    user,
+    now: datetime,
+    also: int | None = None,
+    expected: int | None = None,
+    revision: int | None = None,
+) -> Campaign:
+    """Publish the draft (that of `revision`) and take people in from now on; raises Refused.
 
     `also`: those, too, who match by now, or did so in so many days. `expected`: to how many people a day one step may
     mail in its first days, and a broadcast in all, before a person is asked; it was shown to whoever activates.
@@ -88,7 +99,7 @@ def activate(campaign: Campaign, user, now: datetime, also: int | None = None, e
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
         if campaign.state == State.DRAFT:
-            publish(campaign, user, now)
+            publish(campaign, user, now, revision=revision)
         campaign = _turn(campaign, State.ACTIVE, [State.DRAFT], user, "Activated.", activated_at=now)
         for keep in doors.on_expected if expected is not None else ():
             keep(campaign, expected)

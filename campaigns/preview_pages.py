@@ -116,8 +116,8 @@ class TeamAddress(forms.Form):
 
 
 def _templates(document) -> list[EmailTemplate]:
-    ids = [step.config.get("template") for step in document.steps if step.kind == "email"]
-    by_id = EmailTemplate.objects.in_bulk([pk for pk in ids if pk])
+    ids = [step.template for step in document.steps if step.kind == "email" and step.template]
+    by_id = EmailTemplate.objects.in_bulk(ids)
     return list({pk: by_id[pk] for pk in ids if pk in by_id}.values())
 
 

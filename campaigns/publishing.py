@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns import approving, doors, watches
+from campaigns.approving import CHANGED_MEANWHILE
 from campaigns.checking import problems
 from campaigns.choices import Choices, StepChoice
 from campaigns.choices import to_json as choices_to_json
@@ -34,14 +35,19 @@ class Refused(Exception):
 
 
 @again_after_deadlock  # people inside are moved while mails to them are settled
-def publish(campaign: Campaign, user, now: datetime, choices: Choices | None = None) -> Version:
+def publish(
+    campaign: Campaign, user, now: datetime, choices: Choices | None = None, revision: int | None = None
+) -> Version:
     """Freeze the draft as the next version; people inside follow it, or what else was chosen. Raises Refused.
 
     While it holds the campaign nobody enters or moves, so that the choices are tested against who is inside *now*.
+    `revision`: the draft that was looked at; another one is not published, nor the same once more.
     """
     choices = choices or Choices()
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        if revision is not None:
+            _is_what_was_shown(campaign, revision)
         document = _checked(campaign)
         if campaign.live:
             refusals = impact(campaign).faults(choices, document)
@@ -55,6 +61,14 @@ def publish(campaign: Campaign, user, now: datetime, choices: Choices | None = N
         approving.grant(campaign, user, now)
         audit.note(user, campaign, f"Published version {version.number}{_in_brief(choices)}.")
     return version
+
+
+def _is_what_was_shown(campaign: Campaign, revision: int) -> None:
+    """Of two people at once the second has been shown what is live by now."""
+    if campaign.revision != revision:
+        raise Refused([CHANGED_MEANWHILE])
+    if campaign.live and campaign.draft == campaign.live.document:
+        raise Refused([f"Version {campaign.live.number} says all of it already: there is nothing to publish."])
 
 
 def _in_brief(choices: Choices) -> str:
@@ -77,9 +91,8 @@ def missing_on_site(document: Document) -> list[str]:
     site, found = SiteSettings.get(), []
     if not site.sender_email:
         found.append("Say in Settings → Site which address the mails come from.")
-    templates = EmailTemplate.objects.filter(
-        pk__in=[step.config.get("template") for step in document.steps if step.kind in MAILS]
-    )
+    named = {step.template for step in document.steps if step.kind in MAILS and step.template}
+    templates = EmailTemplate.objects.filter(pk__in=named)
     marketing = [template for template in templates if not template.transactional]
     if marketing and not site.postal_address.strip():
         found.append("Write your postal address in Settings → Site: marketing mail may not go out without it.")

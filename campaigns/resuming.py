@@ -1,5 +1,6 @@
 """What becomes, after a pause or an outage, of what should have happened meanwhile."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -47,6 +48,8 @@ class Overdue:
     too_late: int = 0
     missed: int = 0
     """People who did meanwhile what lets people in."""
+    starts: Sequence[str] = ()
+    """What resuming begins by itself, in sentences: a broadcast whose hour came, a run that was under way."""
 
 
 def usual(campaign: Campaign) -> Late:

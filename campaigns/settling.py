@@ -14,9 +14,10 @@ from django.db import connection, transaction
 
 from campaigns.answers import Result
 from campaigns.compiling import RenderedEmail
-from campaigns.models import Message
+from campaigns.models import Campaign, Message
 from campaigns.together import Part, Together
 from contacts.consent import Verdict
+from contacts.models import Address
 
 State = Message.State
 FINAL, HANDED_OVER = (State.SENT, State.UNKNOWN, State.NOT_SENT), (State.SENT, State.UNKNOWN)
@@ -60,6 +61,7 @@ def settle(
     part = Part([mark.row()] if mark else [], [_row(result, now, said or {}) for result in results])
     if any(result.follow_up for result in results):
         with transaction.atomic(savepoint=False):
+            _hold(results, mark)
             written = _write([part])
             _follow_up(results, written, now)
     elif connection.in_atomic_block:  # what others have to write must not hang on this transaction
@@ -67,6 +69,17 @@ def settle(
     else:
         written = _together.write(part)
     return mark is not None and mark.message.pk in written
+
+
+def _hold(results: Sequence[Result], mark: Mark | None) -> None:
+    """Campaigns that are paused, then addresses, then messages: whoever publishes or archives goes the same way."""
+    campaigns = {result.pauses for result in results if result.pauses}
+    if campaigns:
+        list(Campaign.objects.filter(pk__in=campaigns).order_by("pk").select_for_update().values_list("pk"))
+    messages = [*(result.message for result in results), *([mark.message] if mark else [])]
+    addresses = {message.address_id for message in messages if message.address_id}
+    rows = Address.objects.filter(pk__in=addresses).order_by("pk").select_for_update(no_key=True)
+    list(rows.values_list("pk"))
 
 
 def _write(parts: Sequence[Part]) -> set[UUID]:

@@ -125,6 +125,14 @@ class StepKind:
     def can_be_due_again(self) -> bool:
         return type(self).due_again is not StepKind.due_again
 
+    def times(self, config: dict) -> Any:
+        """What of the configuration says how long people wait: where that stays, nobody need be due again."""
+        return config
+
+    def looks_again(self, config: dict) -> bool:
+        """Does it look again and again while people wait? Those who are due again are looked at first."""
+        return False
+
     def run(self, visits: Sequence, now: datetime) -> list[Outcome]:
         """An outcome for each visit, in order; an exception is a failure. The number of queries must not grow."""
         raise NotImplementedError

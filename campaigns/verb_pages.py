@@ -26,7 +26,6 @@ from lib import clock
 
 __all__ = ["VERBS", "buttons", "verb_page"]
 GOES_LIVE = (publishing.publish, lifecycle.activate, approving.ask)
-CHANGED_MEANWHILE = "Somebody changed the draft after you opened this page; go back and look at it again."
 
 
 def verb_page(model_admin, request, object_id, verb):
@@ -44,11 +43,14 @@ def verb_page(model_admin, request, object_id, verb):
     if typed is None:
         return _ask(model_admin, request, campaign, verb, obstacles, form)
     if verb.reads_draft and typed.get("revision", str(campaign.revision)) != str(campaign.revision):
-        return _ask(model_admin, request, campaign, verb, [CHANGED_MEANWHILE], form)
+        return _ask(model_admin, request, campaign, verb, [approving.CHANGED_MEANWHILE], form)
     if form and not form.is_valid():
         return _ask(model_admin, request, campaign, verb, obstacles, form)
+    given = form.given() if form else {}
+    if verb.reads_draft:  # somebody may save it between here and the lock
+        given["revision"] = campaign.revision
     try:
-        verb.act(campaign, request.user, clock.now(), **(form.given() if form else {}))
+        verb.act(campaign, request.user, clock.now(), **given)
     except (Refused, NotAsked) as refused:
         return _ask(model_admin, request, campaign, verb, obstacles, form, refused=sentences(refused))
     tell(request, f"“{campaign}” {verb.done}")

@@ -2,12 +2,21 @@
 
 from campaigns.document import Document, StepDoc
 from campaigns.flow import ENTRY, Flow, Way, way_on, ways_of
+from campaigns.step_kinds import STEP_KINDS
 
 
 def is_kept(before: StepDoc | None, new: Document) -> bool:
     """Whether those who stand in a step can go on with it in another version."""
     after = new.step(before.uid) if before else None
     return bool(before and after) and before.kind == after.kind  # type: ignore[union-attr]
+
+
+def waits_anew(before: StepDoc | None, after: StepDoc | None) -> bool:
+    """Whether those who wait in a step would be due at another time by another version of it."""
+    kind = STEP_KINDS.get(after.kind) if after else None
+    if not (before and after and kind) or before.kind != after.kind or not kind.can_be_due_again:
+        return False
+    return kind.times(before.config) != kind.times(after.config)
 
 
 def next_kept(old: Document, new: Document, uid: str) -> str | None:

@@ -13,7 +13,7 @@ from automation.documents import of_version
 from automation.forms.wait_for import WaitForForm
 from automation.in_hand import A_MOMENT
 from automation.kinds.arms import read
-from automation.kinds.wait import LONGEST_DAYS, begun
+from automation.kinds.wait import LONGEST_DAYS, begun, since
 from automation.models import Enrollment, Visit
 from automation.zones import in_zone
 from campaigns import watches
@@ -53,7 +53,7 @@ class WaitForKind(StepKind):
     key, label, icon, group = "wait_for", "Wait for", "pending_actions", "Timing"
     help = "Until they do something, or a condition comes true; else another way when the time is up."
     form = WaitForForm
-    saw = {"until": "Waited at most until"}
+    saw = {"since": "Counted from", "until": "Waited at most until"}
     by_the_clock = True
 
     def problems(self, config):
@@ -95,6 +95,18 @@ class WaitForKind(StepKind):
         again = ", from the last time the trigger happened" if settings.again else ""
         return f"wait until {what}, at most {_span_in_words(settings)}{again}"
 
+    def due_again(self, visits, config, now):
+        """The time already waited counts."""
+        timeout = msgspec.convert(config, Settings).timeout
+        span = durations.duration(timeout.amount, timeout.unit)
+        return [since(visit) + span for visit in visits]
+
+    def times(self, config):
+        return config.get("timeout")
+
+    def looks_again(self, config):
+        return _turns(msgspec.convert(config, Settings))
+
     def run(self, visits, now):
         settings = msgspec.convert(visits[0].step.config, Settings)
         fresh = {visit.enrollment.contact_id for visit in visits if not _has_begun(visit)}
@@ -121,13 +133,15 @@ class _Turn:
             return Done(f"{capital(self.words[arm.uid])}: so it was, and they went on.", arm=arm.uid)
         if not _has_begun(visit) and visit.enrollment.contact_id not in self.free:
             return Wait("Their news are being looked through just now.", self.now + A_MOMENT)
-        until = _until(self.settings, visit, self.now)
+        start = _start(visit, self.now)
+        until = _until(self.settings, visit, start)
         if self.now >= until:
             return Done(f"Nothing of it happened within {self.span}.", arm="timeout")
         words = f"Waits until {' or '.join(self.words.values())}, at most until "
         local = in_zone(until, visit.enrollment.contact.timezone, self.site)
         due = min(until, self.now + LOOK) if self.turns else until
-        return Wait(f"{words}{local}."[:400], due, facts={**facts, "until": until.isoformat()}, listens=True)
+        told = {**facts, "since": start.isoformat(), "until": until.isoformat()}
+        return Wait(f"{words}{local}."[:400], due, facts=told, listens=True)
 
     def _woken(self, visit, woken: dict) -> Outcome:
         if woken["arm"] == "timeout":
@@ -182,12 +196,16 @@ def _asks(visit, free: set[int]) -> bool:
     return visit.enrollment.contact_id in free
 
 
-def _until(settings: Settings, visit, now: datetime) -> datetime:
+def _start(visit, now: datetime) -> datetime:
+    """From when its time counts."""
+    return since(visit) if _has_begun(visit) else begun(pace.began(visit.enrollment), now)
+
+
+def _until(settings: Settings, visit, start: datetime) -> datetime:
     told = (visit.facts or {}).get("until")
     if told:
         return datetime.fromisoformat(told)
-    span = durations.duration(settings.timeout.amount, settings.timeout.unit)
-    return begun(pace.began(visit.enrollment), now) + span
+    return start + durations.duration(settings.timeout.amount, settings.timeout.unit)
 
 
 def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Watch]:

@@ -129,17 +129,21 @@ def _by_name(value: Any) -> Any:
 
 
 def _length(document: Document) -> str:
-    """The longest way through the flow."""
+    longest = longest_way(document)
+    if longest >= timedelta(days=1):
+        longest = timedelta(days=round(longest / timedelta(days=1)))
+    return in_words(longest) if longest else ""
+
+
+def longest_way(document: Document) -> timedelta:
+    """How long the longest way through the flow takes."""
     walk = Flow(document).main
     far: dict[str, timedelta] = {}
     for node in walk.order:
         before = [far[way.source] for way in walk.into.get(node, ())]
         step = document.step(node) if node != ENTRY else None
         far[node] = max(before, default=timedelta()) + (_span(step) if step else timedelta())
-    longest = max(far.values())
-    if longest >= timedelta(days=1):
-        longest = timedelta(days=round(longest / timedelta(days=1)))
-    return in_words(longest) if longest else ""
+    return max(far.values())
 
 
 def _span(step: StepDoc) -> timedelta:

@@ -136,6 +136,34 @@ def test_in_the_first_days_as_many_go_as_were_said_when_it_was_activated(inbox, 
     assert len(readers(inbox)) == mailed and waiting() == 35 - mailed
 
 
+def test_those_of_the_first_days_were_counted_wherever_they_get_to_and_leave_the_others_their_room(inbox):
+    """A back-fill of thirty gets to its second mail on the tenth day, when the campaign's first days are over."""
+    UserFactory()
+    steps = mail("hello", then="later"), wait("later", 10, "more"), mail("more")
+    document = Document(name="New", triggers=[Trigger(event="users.signed_up")], steps=list(steps))
+    CampaignFactory(active=False)  # completes the site
+    lifecycle.activate(lifecycle.create(document, None, NOW), None, NOW, expected=30)
+    comes(names(0, 30), NOW)
+    comes(names(50, 10), NOW + 5 * MINUTE + 8 * DAY)
+    inbox.accepted.clear()
+    engine.run(NOW + 10 * DAY)
+    assert readers(inbox) == names(0, 30) and waiting() == 0
+    engine.run(NOW + 18 * DAY + 10 * MINUTE)
+    assert len(readers(inbox)) == 40 and waiting() == 0 and not Fuse.objects.exists()
+
+
+def test_more_than_were_counted_are_held_in_a_later_step_too(inbox):
+    UserFactory()
+    document = Document(
+        name="New", triggers=[Trigger(event="users.signed_up")], steps=[wait("later", 10, "more"), mail("more")]
+    )
+    CampaignFactory(active=False)
+    lifecycle.activate(lifecycle.create(document, None, NOW), None, NOW, expected=20)
+    comes(names(0, 35), NOW)
+    engine.run(NOW + 10 * DAY)
+    assert len(readers(inbox)) == 20 + 10 and waiting() == 5, "as many as were counted, and the usual room"
+
+
 def test_a_broadcast_goes_to_as_many_as_were_confirmed_whenever_it_goes(inbox):
     people = ContactFactory.create_batch(14)
     Contact.objects.filter(pk=people[0].pk).update(is_test=True)

@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from automation import returning
-from automation.models import Enrollment, Pulse, Refusal
+from automation.advancing import advance
+from automation.models import Enrollment, Refusal
 from campaigns import doors, lifecycle
 from campaigns.document import Reentry, parse
 from campaigns.models import Campaign, Message
@@ -26,7 +27,11 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def two(inbox):
-    """Two mails, a day apart; the second may be an hour late."""
+    return two_mails()
+
+
+def two_mails():
+    """A day apart; the second may be an hour late."""
     rows = mails("first", "second")
     rows[1].lateness_hours = 1
     return CampaignFactory(event="users.signed_up", rows=rows)
@@ -81,8 +86,6 @@ def test_shifting_moves_everything_by_the_length_of_the_pause(inbox, track, two)
 def test_shifting_gives_a_mail_that_was_already_written_its_time_back(inbox, track, two):
     come(track, "ann")
     engine.run(NOW + DAY - MINUTE)
-    from automation.advancing import advance
-
     advance(NOW + DAY)
     lifecycle.pause(two, None, NOW + DAY)
     engine.run(NOW + 3 * DAY)
@@ -109,6 +112,22 @@ def test_without_a_choice_the_campaign_s_own_word_counts(inbox, track, two):
     paused(track, two, until=NOW + 3 * DAY)
     lifecycle.resume(two, None, NOW + 3 * DAY)
     assert Enrollment.objects.get().reason == "overdue"
+
+
+def test_who_waits_for_a_mail_in_the_queue_is_counted_and_may_leave_too(inbox, track, two):
+    for name in ("ann", "bob"):
+        come(track, name)
+    engine.run(NOW + DAY - MINUTE)
+    advance(NOW + DAY)
+    lifecycle.pause(two, None, NOW + DAY)
+    two.refresh_from_db()
+    for later, too_late in ((30 * MINUTE, 0), (2 * HOUR, 2)):
+        [found] = [read(two, NOW + DAY + later) for read in doors.overdue]
+        assert (found.count, found.too_late, found.since) == (2, too_late, NOW + DAY)
+    resume(two, NOW + DAY + 30 * MINUTE, "exit")
+    engine.run(NOW + DAY + 30 * MINUTE)
+    assert subjects(inbox) == ["first"] * 2
+    assert list(Enrollment.objects.values_list("reason", flat=True)) == ["overdue"] * 2
 
 
 # --- spreading ---
@@ -164,6 +183,16 @@ def test_who_came_during_a_pause_is_let_in_once(inbox, track, two):
     resume(two, NOW + 9 * DAY, enter=True)
     engine.run(NOW + 9 * DAY)
     assert len(inbox.accepted) == 2
+
+
+def test_many_who_came_during_a_pause_begin_spread(track, two, monkeypatch):
+    monkeypatch.setattr(returning, "AT_ONCE", 4)
+    lifecycle.pause(two, None, NOW)
+    come(track, *(f"u{number}" for number in range(9)))
+    resume(two, NOW + HOUR, enter=True)
+    engine.run(NOW + HOUR)
+    due = list(Enrollment.objects.exclude(due_at=None).order_by("due_at").values_list("due_at", flat=True))
+    assert len(due) > 4 and due[-1] < NOW + HOUR + 15 * MINUTE
 
 
 def test_letting_in_twice_at_once_lets_in_once_and_audience_and_reentry_are_asked(inbox, track):
@@ -243,65 +272,6 @@ def test_a_campaign_that_drains_goes_on_draining_after_a_pause_and_can_be_opened
     assert lifecycle.reopen(two, None, NOW + HOUR).state == "active"
     come(track, "cy", at=NOW + HOUR)
     assert Enrollment.objects.count() == 2
-
-
-# --- outages ---
-
-
-@pytest.fixture
-def alive(two):
-    """The engine has run at NOW."""
-    engine.run(NOW)
-    assert Pulse.objects.get().at == NOW
-    return two
-
-
-def overdue_says(campaign, word: str) -> None:
-    edit(campaign, now_rows(campaign), overdue=word)
-    publish(campaign, NOW)
-
-
-@pytest.mark.parametrize(
-    ("word", "got", "reason"),
-    [("send", ["first"], ""), ("shift", ["first"], ""), ("exit", ["first"], "overdue")],
-)
-def test_after_an_outage_each_campaign_does_what_it_says(inbox, track, alive, word, got, reason):
-    overdue_says(alive, word)
-    come(track, "ann")
-    engine.run(NOW + 3 * DAY)
-    assert subjects(inbox) == got and Enrollment.objects.get().reason == reason
-    if word == "shift":
-        engine.run(NOW + 4 * DAY)
-        assert subjects(inbox) == ["first", "second"], "as many days later as it was away"
-    if word == "send":
-        assert Message.objects.filter(outcome="stale").count() == 1
-
-
-def test_an_engine_that_lives_takes_no_work_for_an_outage(inbox, track, alive):
-    overdue_says(alive, "exit")
-    come(track, "ann")
-    for quarter in range(1, 4 * 24 + 1):
-        returning.notice(NOW + quarter * 15 * MINUTE)
-    engine.run(NOW + DAY + 10 * MINUTE)
-    assert subjects(inbox) == ["first", "second"]
-
-
-def test_an_outage_concerns_no_campaign_that_was_paused_and_nobody_who_is_just_due(inbox, track, alive):
-    overdue_says(alive, "exit")
-    come(track, "ann")
-    lifecycle.pause(alive, None, NOW)
-    engine.run(NOW + 3 * DAY)
-    assert Enrollment.objects.get().state == "active"
-    resume(alive, NOW + 3 * DAY, "shift")
-    engine.run(NOW + 4 * DAY + MINUTE)
-    assert subjects(inbox) == ["first", "second"]
-
-
-def test_a_clock_that_is_set_back_stops_nothing(inbox, track, alive):
-    Pulse.objects.update(at=NOW + 9 * DAY)
-    come(track, "ann")
-    assert subjects(inbox) == ["first"]
-    assert Pulse.objects.get().at == NOW
 
 
 def test_the_definition_keeps_what_the_form_does_not_show(two):

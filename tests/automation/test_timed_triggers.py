@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 
 from automation import letting_in, timing
 from automation.models import Enrollment, Timer
 from automation.scheduling import Schedule, last_run, next_run
+from automation.timing import begun_by_resuming
 from campaigns import lifecycle
 from campaigns.document import Reentry, Trigger
 from campaigns.head_words import trigger_in_words
@@ -20,6 +22,7 @@ from ops.models import Job
 from segments import defining
 from segments.models import Segment
 from tests import engine
+from tests.campaigns.typing_in import browser
 from tests.factories import NOW, CampaignFactory, ContactFactory, TemplateFactory, UserFactory, site
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +158,22 @@ def test_a_broadcast_goes_out_at_its_time(inbox):
     assert readers(inbox) == ["ann@example.com"]
 
 
+def test_a_broadcast_whose_hour_came_in_a_pause_is_told_before_it_goes(inbox, monkeypatch):
+    ContactFactory(email="ann@example.com", attributes={"plan": "pro"})
+    ContactFactory()
+    made = campaign("broadcast", {"at": "2026-03-05T09:00", "segment": pros().pk})
+    lifecycle.pause(made, None, NOW)
+    later = at(2026, 3, 7, 9)
+    engine.run(later)
+    monkeypatch.setattr("lib.clock.now", lambda: later)
+    page = browser("Publisher").get(reverse("admin:campaigns_campaign_resume", args=[made.pk])).content.decode()
+    said = "The broadcast, which was due on Thu 5 Mar 2026, 09:00 (UTC), goes to 1 person as soon as you resume."
+    assert said in page and begun_by_resuming(made, at(2026, 3, 4)) == []
+    lifecycle.resume(made, None, later)
+    engine.run(later)
+    assert readers(inbox) == ["ann@example.com"]
+
+
 def test_it_can_be_cancelled_half_way_and_waits_while_the_campaign_is_paused(inbox, monkeypatch):
     monkeypatch.setattr(letting_in, "AT_ONCE", 2)
     people = ContactFactory.create_batch(5)
@@ -165,6 +184,7 @@ def test_it_can_be_cancelled_half_way_and_waits_while_the_campaign_is_paused(inb
     job = Job.objects.get(kind=letting_in.KIND)
     assert (job.done, job.total, Enrollment.objects.count()) == (2, 5, 2)
     lifecycle.pause(made, None, now)
+    assert begun_by_resuming(made, now) == [f"Send the broadcast “{made}”: it goes on, with 2 of 5 people so far."]
     assert jobs._run_one(now) and not jobs._run_one(now) and Enrollment.objects.count() == 2
     lifecycle.resume(made, None, now)
     assert jobs._run_one(now + timedelta(minutes=1)) and Enrollment.objects.count() == 4

@@ -1,23 +1,27 @@
 """Wait for: what somebody does, or what comes true, opens a way; else the time is up."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from automation import met
 from automation.forms.wait_for import WaitForForm
 from automation.kinds.wait_for import WaitForKind
 from automation.models import Enrollment, Visit
 from campaigns import lifecycle
 from campaigns.document import Document, StepDoc, Trigger
+from campaigns.impact import impact
+from campaigns.models import Campaign
 from events import recording
 from events.items import Item
 from ops.models import Source
 from tests import engine
+from tests.automation.publishing_again import edit, publish
 from tests.factories import NOW, TemplateFactory, site
 
 pytestmark = pytest.mark.django_db
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BOUGHT = {"uid": "bought", "event": "order.completed"}
 
 
@@ -150,6 +154,49 @@ def test_the_time_begins_anew_when_the_trigger_happens_again(inbox, track):
     assert row.data["cart"] == "second" and row.due_at == NOW + 44 * HOUR
     engine.run(NOW + 44 * HOUR)
     assert mails(inbox) == [("ann", "Your cart")]
+
+
+def test_the_time_begins_anew_so_often_at_most_and_then_it_ends(inbox, track, monkeypatch):
+    assert met.MAX_AGAIN == 100
+    monkeypatch.setattr(met, "MAX_AGAIN", 2)
+    abandoned(again=True)
+    for half_day in range(5):
+        abandons(track, at=NOW + half_day * 12 * HOUR)
+    assert mails(inbox) == [("ann", "Your cart")], "a day after the second repeat, whatever came then"
+    assert Visit.objects.get(step_uid="wait").facts["again"] == 2
+
+
+@pytest.mark.parametrize(("hours", "due"), [(30, 30), (6, 12)])
+@pytest.mark.parametrize("again", [False, True])
+def test_another_time_is_worked_out_anew_where_that_is_chosen(inbox, track, hours, due, again):
+    """From when it began, or began anew; and when it ends by itself, it ends then."""
+    campaign = abandoned(again=again)
+    abandons(track)
+    begun = 3 if again else 0
+    if again:
+        abandons(track, at=NOW + 3 * HOUR)
+    steps = lifecycle.parse(campaign.draft).steps
+    steps[0].config["timeout"] = {"amount": hours, "unit": "hours"}
+    edit(campaign, steps)
+    publish(campaign, NOW + 12 * HOUR, waits={"wait": "recompute"})
+    ends = NOW + max(due, begun + hours) * HOUR
+    row = Enrollment.objects.get()
+    assert row.due_at == ends and f"{ends:%H:%M}" in row.visits.get(left_at=None).explanation
+    assert datetime.fromisoformat(row.visits.get(left_at=None).facts["until"]) == ends
+    engine.run(ends - MINUTE)
+    assert mails(inbox) == []
+    engine.run(ends)
+    assert mails(inbox) == [("ann", "Your cart")]
+
+
+def test_other_ways_out_are_no_other_time(track):
+    campaign = abandoned()
+    abandons(track)
+    steps = lifecycle.parse(campaign.draft).steps
+    steps[0].config["arms"][0]["name"] = "They buy it"
+    edit(campaign, steps)
+    asked = {step.uid: step.asks for step in impact(Campaign.objects.get(pk=campaign.pk)).steps}
+    assert asked == {"wait": "", "thanks": "", "remind": ""}
 
 
 def test_while_the_campaign_is_paused_what_happens_is_not_lost(inbox, track):

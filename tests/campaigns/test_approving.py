@@ -1,11 +1,14 @@
 """Two people publish: a marketer asks, a publisher answers; in forms, over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 from django.urls import reverse
 
 from campaigns import approving, lifecycle
 from campaigns.document import parse
 from campaigns.models import Approval
+from campaigns.verbs import VERBS
 from tests.campaigns.typing_in import browser, person
 from tests.factories import NOW, CampaignFactory
 
@@ -109,3 +112,36 @@ def test_a_marketer_neither_declines_nor_publishes_and_is_shown_where_to_ask(dra
 def test_an_answer_to_what_was_withdrawn_says_so(draft):
     said = browser("Publisher").post(url(draft, "decline"), {"because": "No"}).content.decode()
     assert "Nobody waits for an answer any more" in said
+
+
+def test_of_two_who_publish_the_same_the_second_is_told_and_nobody_is_moved_again():
+    campaign = CampaignFactory()
+    edited(campaign)
+    shown = {"revision": campaign.revision}
+    for _ in range(2):
+        said = browser("Publisher").post(url(campaign, "publish"), shown).content.decode()
+    assert "Version 2 says all of it already: there is nothing to publish." in said
+    assert campaign.versions.count() == 2
+    said = browser("Marketer").post(url(campaign, "ask"), shown).content.decode()
+    assert "there is nothing to ask for" in said and not Approval.objects.exists()
+
+
+@pytest.mark.parametrize("deed", ["publish", "activate", "ask", "discard"])
+def test_a_draft_saved_between_the_look_and_the_deed_is_not_what_was_agreed_to(deed, monkeypatch):
+    """Somebody saves after the page has compared the revision, and before the campaign is held."""
+    campaign = CampaignFactory(active=deed in ("publish", "discard"))
+    edited(campaign)
+    verb = VERBS[deed]
+
+    def late(campaign, *args, **more):
+        edited(campaign)
+        return verb.act(campaign, *args, **more)
+
+    monkeypatch.setitem(VERBS, deed, replace(verb, act=late))
+    shown = {"revision": campaign.revision}
+    said = browser("Marketer" if deed == "ask" else "Publisher").post(url(campaign, deed), shown).content.decode()
+    assert "Somebody changed the draft after you opened this page" in said
+    state, versions = campaign.state, campaign.versions.count()
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.versions.count()) == (state, versions) and not Approval.objects.exists()
+    assert parse(campaign.draft).objective == "Something else", "what was saved stays"

@@ -107,6 +107,23 @@ def test_the_canvas_answers_in_these_sentences_and_opens_what_it_has_taken():
             assert page.status_code == 200, (path, odd)
 
 
+def test_a_mail_that_is_none_is_said_in_a_sentence_on_every_page():
+    client, campaign = browser("Publisher"), CampaignFactory(active=False)
+    pages = ["change", "activate", "ask", "canvas", "preview", "download", "versions"]
+    asked = [reverse(f"admin:campaigns_campaign_{page}", args=[campaign.pk]) for page in pages]
+    asked.append(reverse("admin:automation_testrun_start") + f"?campaign={campaign.pk}")
+    for odd in ('["1"]', "{}", "9" * 30):
+        draft = Campaign.objects.get(pk=campaign.pk).draft
+        draft["steps"][0]["config"]["template"] = json.loads(odd)
+        Campaign.objects.filter(pk=campaign.pk).update(draft=draft)
+        for address in asked:
+            page = client.get(address)
+            assert page.status_code in (200, 302), (odd, address)
+        said = client.post(asked[1], {"revision": campaign.revision}).content.decode()
+        assert "Choose the e-mail to send." in said
+    assert Campaign.objects.get(pk=campaign.pk).state == "draft"
+
+
 @pytest.mark.parametrize("revision", ["true", "null", '"1"', "1.0", "[]", "NaN", "{}"])
 def test_a_revision_that_is_none_is_refused(revision):
     campaign = CampaignFactory(active=False)

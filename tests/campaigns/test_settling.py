@@ -8,10 +8,11 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
 from campaigns import announcing, settling
-from campaigns.answers import Result
+from campaigns.answers import Result, result_of
 from campaigns.claiming import claim
 from campaigns.compiling import RenderedEmail
-from campaigns.models import Message, MessageBody
+from campaigns.delivery import Outcome
+from campaigns.models import Campaign, Message, MessageBody
 from contacts import consent
 from contacts.models import Address
 from tests.factories import NOW, CampaignFactory, MessageFactory
@@ -52,6 +53,30 @@ def while_one_waits(first, others):
             tasks += [pool.submit(work) for work in others]
             await_(lambda: len(settling._together._waiting) == len(others))
         return [task.exception(10) or task.result() for task in tasks]
+
+
+def test_who_publishes_holds_the_campaign_and_a_refusal_that_pauses_it_is_not_in_the_way():
+    """Campaign before message, for both: the database had to end one of them."""
+    [(message, _)] = claimed(1)
+    refused = result_of(Outcome(message, "policy", "rcpt", 550, "5.7.1", "blocked"), NOW)
+
+    def settles():
+        try:
+            return settling.settle([refused], NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Campaign.objects.select_for_update().get(pk=message.campaign_id)
+            task = pool.submit(settles)
+            await_(lambda: blocked() == 1)
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '300ms'")
+            Message.objects.filter(pk=message.pk).update(data={"touched": True})
+        task.result(10)
+    message.refresh_from_db()
+    assert (message.state, message.campaign.state) == ("not_sent", "paused")
 
 
 def await_(holds):

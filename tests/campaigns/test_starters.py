@@ -1,6 +1,7 @@
 """Ready-made campaigns: each is complete, and becomes a draft of the site's own, once for each press."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -11,14 +12,14 @@ from campaigns.publishing import missing_on_site
 from campaigns.starters import install
 from campaigns.starters.install import AlreadyThere, made_of, next_number, use
 from campaigns.starters.mails import BASE, html_of
-from campaigns.starters.shelf import starters
+from campaigns.starters.shelf import longest_way, starters
 from campaigns.step_kinds import STEP_KINDS
 from events import types as event_types
 from segments.models import Segment
 from tests.factories import NOW, UserFactory, site
 
 pytestmark = pytest.mark.django_db
-KEYS = list(starters())
+KEYS, DAY = list(starters()), timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,8 @@ def test_its_words_are_whole(key):
     assert starter.length_in_words and starter.title and starter.when.endswith(".")
     assert {key for key in starter.needs if not key.startswith("contact.")} == set(starter.events)
     assert set(starter.events) <= {key for key, _ in event_types.choices()}
+    days = longest_way(starter.outline) / DAY
+    assert all(goal.days >= days for goal in starter.outline.goals if starter.outline.exit_on_goal), "mailed after it"
     assert starter.outline.objective and starter.outline.type in Campaign.Type.values
     for mail in starter.mails:
         words = " ".join([mail.name, mail.subject, mail.preheader, mail.title, *mail.paragraphs, mail.button])
