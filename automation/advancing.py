@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Min
+from django.db.models import Count, Min
 
 from automation import pace, seen, staying
 from automation.models import Enrollment, Visit
@@ -134,12 +134,12 @@ class Round:
             self.documents[version.pk] = parse(version.document)
 
     def _read_visits(self) -> None:
-        ids = [row.pk for row in self.enrollments]
-        visits = Visit.objects.filter(enrollment_id__in=ids).select_related("message__address").defer(*UNREAD)
-        for visit in visits.prefetch_related("message__template"):  # few, and large
-            self.occurrences[visit.enrollment_id, visit.step_uid] += 1
-            if visit.left_at is None:
-                self.visits[visit.enrollment_id] = visit
+        visits = Visit.objects.filter(enrollment_id__in=[row.pk for row in self.enrollments])
+        for enrollment_id, uid, count in visits.values_list("enrollment_id", "step_uid").annotate(count=Count("pk")):
+            self.occurrences[enrollment_id, uid] = count
+        here = visits.filter(left_at=None).select_related("message__address").defer(*UNREAD)
+        for visit in here.prefetch_related("message__template"):  # few, and large
+            self.visits[visit.enrollment_id] = visit
 
     def _leave_what_was_removed(self) -> None:
         """Those whose step a new version removed, and who were to go on elsewhere when due: that is now.

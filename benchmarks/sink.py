@@ -18,7 +18,7 @@ class Sink:
     """The sink as the benchmark sees it: `got` maps addresses to the times of their mails since `forget()`."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "accepted.log"
+        self.path, self.rest = folder / "accepted.log", ""
         self.got: dict[str, list[float]] = defaultdict(list)
 
     def __enter__(self) -> Self:
@@ -41,7 +41,8 @@ class Sink:
 
     def read(self) -> int:
         """Take in what was accepted meanwhile; how many mails since `forget()`."""
-        for line in self.log.read().splitlines():
+        *lines, self.rest = (self.rest + self.log.read()).split("\n")  # the last may be half written
+        for line in lines:
             at, address = line.split()
             self.got[address].append(float(at))
         return sum(map(len, self.got.values()))

@@ -38,7 +38,7 @@ class CampaignsConfig(AppConfig):
         checks.TREES.register("campaigns", saved_conditions.trees)
         merge_steps.register("messages", merging.move)
         work.register(work.Queue("mail", "Mail", claiming.is_due, sending.send_due))
-        work.register(work.Queue("settled", "Settled mail", announcing.is_due, announcing.announce))
+        work.register(work.Queue("settled", "Settled mail", announcing.is_due, announcing.announce, patience=5))
         work.register(work.Queue("leases", "Mail of dead workers", claiming.has_lost, claiming.take_back))
         work.SWEEPS.register("caught mail", catcher.forget_old)
         work.SWEEPS.register("drained campaigns", lifecycle.end_drained)

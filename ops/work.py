@@ -1,14 +1,15 @@
 """Queues of due work, and the tasks that work them off.
 
 A queue is rows with `due_at` in some app's table; here it is only named, with the question "is
-anything due?" and the verb that works off one batch. django-q2 runs `work` as its tasks: few and
-long, each draining batches for at most 45 s. Losing django-q2's tables loses nothing.
+anything due?" and the verb that works off one batch. django-q2 runs `run` as its tasks: few and
+long, each working off batches for at most 45 s, in turns of the queues where something is due.
+Losing django-q2's tables loses nothing.
 """
 
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from ops.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 TASK_SECONDS = 45
+TURN_SECONDS = 0.5
 BEAT_SECONDS = 2
 MOST_PATIENCE = 240  # below django-q2's own limit on a task
 STALE_BEAT = timedelta(seconds=10)
@@ -35,12 +37,16 @@ STALE_BEAT = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Queue:
-    """One kind of due work: `is_due(now)`, and `work(now) -> rows handled` for one batch."""
+    """One kind of due work: `is_due(now)`, and `work(now) -> rows handled` for one batch.
+
+    For as many seconds as it has `patience` others go first; then it has a turn as long, to catch up.
+    """
 
     key: str
     label: str
     is_due: Callable[[datetime], bool]
     work: Callable[[datetime], int]
+    patience: float = 0
 
 
 QUEUES: Registry[Queue] = Registry("queue")
@@ -58,37 +64,65 @@ def poke(key: str) -> None:
 
 
 def run(key: str, seconds: float = TASK_SECONDS) -> int:
-    """Drain a queue, then those it makes work for, in batches, for at most `seconds`; returns the rows handled.
+    """Work off a queue, and whatever else is due, for at most `seconds`; returns the rows handled."""
+    return Task(key, seconds).run()
 
-    settings.WORK_FEEDS says which queue makes work for which: the same task goes on with them, without
-    waiting for the bell.
+
+class Task:
+    """What one worker does in one go: queues take turns, those that waited longest first.
+
+    So a broadcast to a million keeps nobody waiting for their welcome. Which queue makes work for which,
+    settings.WORK_FEEDS says: it is next without waiting for the bell.
     """
-    until, total = time.monotonic() + seconds, 0
-    pending = [key]
-    while pending and time.monotonic() < until:
-        current = pending.pop(0)
-        handled = _drain(QUEUES[current], until)
-        total += handled
-        if handled:
-            pending += [fed for fed in settings.WORK_FEEDS.get(current, []) if fed not in pending]
-    for unfinished in pending:
-        poke(unfinished)
-    return total
 
+    def __init__(self, key: str, seconds: float):
+        self.until = time.monotonic() + seconds
+        self.waiting = {key: time.monotonic()}  # queue → since when
+        self.looked = time.monotonic()
+        self.faults: dict[str, Exception] = {}
 
-def _drain(queue: Queue, until: float) -> int:
-    total, beat = 0, Beat(queue.key)
-    try:
-        while time.monotonic() < until:
-            beat()
-            handled = queue.work(clock.now())
-            total += handled
-            if not handled:
-                return total
-        poke(queue.key)
+    def run(self) -> int:
+        total = 0
+        while self.waiting and time.monotonic() < self.until:
+            key = min(self.waiting, key=lambda key: self.waiting[key] + QUEUES[key].patience)
+            total += self._turn(QUEUES[key])
+            if time.monotonic() - self.looked > TURN_SECONDS:
+                self.looked = time.monotonic()
+                self._wait(due_queues(clock.now()))
+        for unfinished in self.waiting:
+            poke(unfinished)
+        for fault in self.faults.values():
+            raise fault
         return total
-    finally:
-        beat.rest()
+
+    def _wait(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            if key not in self.faults:
+                self.waiting.setdefault(key, time.monotonic())
+
+    def _turn(self, queue: Queue) -> int:
+        """Batches of one queue, until none is left or others wait."""
+        total, until = 0, min(self.until, time.monotonic() + max(TURN_SECONDS, queue.patience))
+        del self.waiting[queue.key]
+        beat = Beat(queue.key)
+        try:
+            beat()
+            while handled := queue.work(clock.now()):
+                total += handled
+                if time.monotonic() >= until:
+                    self._wait([queue.key])
+                    break
+                beat()
+        except (OperationalError, InterfaceError):
+            raise  # no database, or none to speak of: that holds for all of them
+        except Exception as fault:  # one queue that fails must not keep the others from being worked off
+            log.exception("queue.failed", queue=queue.key)
+            self.faults[queue.key] = fault
+        finally:
+            beat.rest("busy" if queue.key in self.waiting else "idle")
+        if total:
+            self._wait(settings.WORK_FEEDS.get(queue.key, []))
+        return total
 
 
 def worker_name() -> str:
@@ -110,8 +144,8 @@ class Beat:
             self.last = time.monotonic()
             sign(self.role, note)
 
-    def rest(self) -> None:
-        self(force=True, note="idle")
+    def rest(self, note: str = "idle") -> None:
+        self(force=True, note=note)
         Beat.current = None
 
 

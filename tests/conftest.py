@@ -3,6 +3,7 @@
 It is started once, by the process that controls the run; the workers of pytest-xdist inherit DATABASE_URL.
 """
 
+import math
 import os
 import shutil
 import tempfile
@@ -48,6 +49,14 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
 def _fresh_content_types():
     """A flush gives content types new ids, and a rollback takes back new ones; the cache knows of neither."""
     ContentType.objects.clear_cache()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _whole_batches():
+    """A machine that is slow for a moment makes no batch of mail smaller in the tests that follow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("campaigns.sending.BATCH_SECONDS", math.inf)
+        yield
 
 
 # Seconds of work that a folder of tests may cost; together they must fit ten minutes on two cores.
