@@ -138,7 +138,7 @@ def clock_of(enrollment: Enrollment) -> Clock | None:
     if not enrollment.campaign.test_of_id:
         return None
     run = enrollment.campaign.test_run
-    moments = list(Moment.objects.filter(enrollment=enrollment))
+    moments = list(enrollment.moments.all())
     return lambda at: _shown([moment for moment in moments if moment.at <= at], run.speed, at)
 
 

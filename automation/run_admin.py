@@ -25,10 +25,10 @@ class TestRunAdmin(ReadOnlyAdmin, ModelAdmin):
     show_full_result_count = False
     empty_icon = "science"
     empty_title = "No test runs yet"
-    empty_sentence = "Open a sequence and choose “Test run” to try it in minutes, with contacts of your own."
+    empty_sentence = "Open a campaign and choose “Test run” to try it in minutes, with contacts of your own."
     started = moment("started_at", "started")
 
-    @display(description="Sequence")
+    @display(description="Campaign")
     def of(self, run):
         return run.campaign.name
 
@@ -49,7 +49,7 @@ class TestRunAdmin(ReadOnlyAdmin, ModelAdmin):
         return run.started_by or ""
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("campaign__test_of", "started_by")
+        return run_pages.with_states(super().get_queryset(request)).select_related("campaign__test_of", "started_by")
 
     def lookup_allowed(self, lookup, value, request):
         return lookup == "campaign__test_of__id__exact" or super().lookup_allowed(lookup, value, request)

@@ -2,9 +2,12 @@
 
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -97,7 +100,14 @@ def _start(campaign: Campaign, form: StartForm, user) -> TestRun:
 
 
 def of_campaign(campaign: Campaign):
-    return TestRun.objects.filter(campaign__test_of=campaign).select_related("campaign__test_of", "started_by")
+    rows = with_states(TestRun.objects.filter(campaign__test_of=campaign))
+    return rows.select_related("campaign__test_of", "started_by")
+
+
+def with_states(runs: QuerySet[TestRun]) -> QuerySet[TestRun]:
+    """`states`: those in which their people are."""
+    states = Enrollment.objects.filter(campaign=OuterRef("campaign")).order_by().values("state").distinct()
+    return runs.annotate(states=ArraySubquery(states))
 
 
 def run_page(model_admin, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -127,21 +137,22 @@ def now_fragment(model_admin, request: HttpRequest, object_id: int) -> HttpRespo
 
 
 def _where(run: TestRun) -> dict[str, Any]:
+    visits = Visit.objects.filter(enrollment=OuterRef("pk"))
     rows = Enrollment.objects.filter(campaign=run.campaign_id).select_related("contact__address", "campaign__test_run")
-    people = [_person(run, row) for row in rows.order_by("pk")]
+    rows = rows.annotate(said_last=Subquery(visits.order_by("-pk").values("explanation")[:1]), taken=Count("visits"))
+    zone = SiteSettings.get().zone
+    people = [_person(run, row, zone) for row in rows.prefetch_related("moments").order_by("pk")]
     return {"people": people, "inside": any(person["row"].left_at is None for person in people)}
 
 
-def _person(run: TestRun, row: Enrollment) -> dict[str, Any]:
-    visit = Visit.objects.filter(enrollment=row).order_by("-pk").first()
+def _person(run: TestRun, row: Any, zone: ZoneInfo) -> dict[str, Any]:
     shown = pace.clock_of(row)
-    zone = SiteSettings.get().zone
     return {
         "row": row,
-        "now": row.explanation if row.left_at else (visit.explanation if visit else ""),
+        "now": row.explanation if row.left_at else row.said_last or "",
         "shows": shown(row.left_at or clock.now()).astimezone(zone) if shown else None,
         "remarks": list(run.remarks.get(str(row.contact_id), {}).values()),
-        "steps": Visit.objects.filter(enrollment=row).count(),
+        "steps": row.taken,
     }
 
 
@@ -176,11 +187,11 @@ def what(run: TestRun) -> str:
     return "The draft" if run.of_draft else "What was live"
 
 
-def state(run: TestRun) -> str:
+def state(run: Any) -> str:
     """How far it is, or how it ended."""
-    states = list(Enrollment.objects.filter(campaign=run.campaign_id).values_list("state", flat=True))
+    states = set(run.states)  # as of `with_states`
     if "parked" in states:
         return "Stopped by a fault"
-    if set(states) & set(Enrollment.INSIDE):
+    if states & set(Enrollment.INSIDE):
         return "Under way"
-    return "Finished" if set(states) <= {"finished"} else "Left early"
+    return "Finished" if states <= {"finished"} else "Left early"

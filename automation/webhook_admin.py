@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from unfold.decorators import display
@@ -180,13 +182,24 @@ class ReceiverAdmin(ReadOnlyAdmin):
             if receiver.renewed_at:
                 lines.append("For a day calls are signed with both the old secret and the new one.")
             title, button = f"Make a new signing secret for {receiver}?", "Make it"
-            return ask(request, self, title=title, lines=lines, button=button, act=lambda: None, back=back)
-        secret = receivers.renew(receiver, request.user, clock.now())
+            form = SeenForm(initial={"seen": receivers.since(receiver)})
+            return ask(request, self, title=title, lines=lines, button=button, act=lambda: None, back=back, form=form)
+        try:
+            secret = receivers.renew(receiver, request.user, clock.now(), request.POST.get("seen"))
+        except receivers.Renewed as refused:
+            messages.warning(request, str(refused))
+            return HttpResponseRedirect(back)
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Your new signing secret"}
         context |= {"receiver": receiver, "secret": secret, "back": back}
         response = TemplateResponse(request, "automation/secret_made.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+
+class SeenForm(forms.Form):
+    """Which secret was in force when the page was opened."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
 def _both_sign(receiver: Receiver, now: datetime) -> bool:

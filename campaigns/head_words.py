@@ -53,7 +53,10 @@ def _audience(document: Document) -> str:
 
 def _reentry(reentry: Reentry) -> str:
     plain = {"once": "Each person once.", "every_time": "Everybody, every time it happens."}
-    return plain.get(reentry.mode) or f"At most once per {reentry.amount} {reentry.unit}."
+    if reentry.mode in plain:
+        return plain[reentry.mode]
+    one = reentry.unit.removesuffix("s")
+    return f"At most once per {one if reentry.amount == 1 else f'{reentry.amount:,} {reentry.unit}'}."
 
 
 def _topic(document: Document) -> str:

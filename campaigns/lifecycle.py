@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns import approving, doors
-from campaigns.document import Document, NotADocument, parse, to_json
+from campaigns.document import Document, NotADocument, new_uid, parse, to_json
 from campaigns.impact import parts_changed
 from campaigns.models import Campaign
 from campaigns.publishing import Refused, publish
@@ -25,9 +25,9 @@ class Conflict(Exception):
         super().__init__("Somebody else saved this campaign after you opened it.")
 
 
-def create(document: Document, user, now: datetime) -> Campaign:
-    """A new campaign, as a draft."""
-    campaign = Campaign(created_by=user, created_at=now)
+def create(document: Document, user, now: datetime, uid: str = "") -> Campaign:
+    """A new campaign, as a draft; IntegrityError where there is one of that `uid`."""
+    campaign = Campaign(created_by=user, created_at=now, uid=uid or new_uid())
     return _write_draft(campaign, document, now)
 
 

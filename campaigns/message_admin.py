@@ -154,5 +154,6 @@ def _to_come(message: Message, now: datetime) -> list[tuple[None, str]]:
     if message.due_at is None:
         return []
     when = "at once" if message.due_at <= now else f"on {date_format(message.due_at, 'j M Y, H:i')}"
-    tries = f", after {message.deferrals} tries that were put off" if message.deferrals else ""
+    one = "a try that was" if message.deferrals == 1 else f"{message.deferrals} tries that were"
+    tries = f", after {one} put off" if message.deferrals else ""
     return [(None, f"Goes out {when}{tries}.")]

@@ -23,6 +23,13 @@ class SequenceForm(HeadForm):
     """Everything about a sequence but its steps."""
 
     revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    token = forms.RegexField(
+        r"\A[0-9a-f]{8}\Z",
+        widget=forms.HiddenInput,
+        required=False,
+        error_messages={"invalid": "This page is not as it was sent; open it again."},
+        help_text="The uid that a new campaign gets: the same form sent twice makes one.",
+    )
     trigger_event = forms.ChoiceField(
         label="When somebody",
         choices=trigger_choices,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.shortcuts import redirect
 
 from campaigns import checking, lifecycle, linear, numbers
@@ -30,7 +31,7 @@ def add_page(model_admin, request):
         return _save(model_admin, request, None)
     copied = Campaign.objects.filter(pk=number(request.GET.get("copy")) or 0).first()
     document, rows = _copy_of(copied) if copied else (Document(), [Row()])
-    form = SequenceForm(initial=SequenceForm.initial_from(document))
+    form = SequenceForm(initial=SequenceForm.initial_from(document) | {"token": documents.new_uid()})
     return _form_page(model_admin, request, None, form, _cards(form, initial=initial_rows(rows)), copied=copied)
 
 
@@ -78,8 +79,9 @@ def _save(model_admin, request, campaign):
     if document is None:
         return _form_page(model_admin, request, campaign, form, cards)
     if campaign is None:
-        campaign = lifecycle.create(document, request.user, clock.now())
-        audit.note(request.user, campaign, "Made the campaign.")
+        campaign, made = _made(document, form.cleaned_data["token"], request.user)
+        if not made and documents.parse(campaign.draft) != document:  # the way back, and another definition
+            return _conflict_page(model_admin, request, campaign, document)
     else:
         revision = form.cleaned_data["revision"] or 0
         try:
@@ -88,6 +90,17 @@ def _save(model_admin, request, campaign):
             return _conflict_page(model_admin, request, conflict.campaign, document)
     tell(request, _saved(campaign))
     return redirect(f"admin:campaigns_campaign_{'preview' if '_preview' in request.POST else 'change'}", campaign.pk)
+
+
+def _made(document: Document, token: str, user) -> tuple[Campaign, bool]:
+    """The new campaign; or the one that the same form has made before, and False."""
+    try:
+        with transaction.atomic():
+            campaign = lifecycle.create(document, user, clock.now(), token)
+            audit.note(user, campaign, "Made the campaign.")
+    except IntegrityError:
+        return Campaign.objects.get(uid=token), False
+    return campaign, True
 
 
 def _saved(campaign: Campaign) -> str:

@@ -46,7 +46,7 @@ class EmailTemplateAdmin(ModelAdmin):
     edited = moment("edited_at", "last edited")
     empty_icon = "draft"
     empty_title = "No templates yet"
-    empty_sentence = "A template is what a mail says. Write one, then send it with a sequence."
+    empty_sentence = "A template is what a mail says. Write one, then send it with a campaign."
 
     @display(description="Kind", label={"Marketing": "", "Transactional": "info"})
     def kind(self, template):

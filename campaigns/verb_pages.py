@@ -1,5 +1,6 @@
 """Activate, publish, pause, resume and the others: each asks first and says what happens to how many."""
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseNotAllowed
 from django.shortcuts import redirect
@@ -43,6 +44,9 @@ def verb_page(model_admin, request, object_id, verb):
     if typed is None:
         return _ask(model_admin, request, campaign, verb, obstacles, form)
     if verb.reads_draft and typed.get("revision", str(campaign.revision)) != str(campaign.revision):
+        if not offered(verb, campaign, request.user):
+            tell(request, approving.CHANGED_MEANWHILE.partition(";")[0] + ", so nothing was done.", messages.WARNING)
+            return redirect("admin:campaigns_campaign_change", campaign.pk)
         return _ask(model_admin, request, campaign, verb, [approving.CHANGED_MEANWHILE], form)
     if form and not form.is_valid():
         return _ask(model_admin, request, campaign, verb, obstacles, form)
@@ -52,6 +56,10 @@ def verb_page(model_admin, request, object_id, verb):
     try:
         verb.act(campaign, request.user, clock.now(), **given)
     except (Refused, NotAsked) as refused:
+        campaign.refresh_from_db()
+        if not offered(verb, campaign, request.user):  # pressed twice, or somebody else was quicker
+            tell(request, " ".join(sentences(refused)), messages.WARNING)
+            return redirect("admin:campaigns_campaign_change", campaign.pk)
         return _ask(model_admin, request, campaign, verb, obstacles, form, refused=sentences(refused))
     tell(request, f"“{campaign}” {verb.done}")
     return redirect("admin:campaigns_campaign_change", campaign.pk)

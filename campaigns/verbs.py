@@ -197,8 +197,8 @@ VERBS = {
 
 
 def buttons(request, campaign: Campaign | None) -> list[dict]:
-    """The verbs that fit the campaign's state, for this person; what they may not do is shown as such."""
-    if campaign is None or not request.user.has_perm("campaigns.change_campaign"):
+    """The verbs that fit the campaign's state and that this person may use."""
+    if campaign is None or not request.user.has_perm(CHANGE):
         return []
     return [
         {
@@ -207,10 +207,9 @@ def buttons(request, campaign: Campaign | None) -> list[dict]:
             "icon": verb.icon,
             "danger": verb.danger,
             "url": reverse(f"admin:campaigns_campaign_{name}", args=[campaign.pk]),
-            "allowed": request.user.has_perm(verb.permission),
         }
         for name, verb in VERBS.items()
-        if offered(verb, campaign, request.user)
+        if request.user.has_perm(verb.permission) and offered(verb, campaign, request.user)
     ]
 
 

@@ -155,7 +155,8 @@ def restore_page(model_admin, request, object_id, version):
         _restore(campaign, row, number(request.POST.get("revision")) or 0, request.user)
     except lifecycle.Conflict:
         campaign.refresh_from_db()
-        return _ask_back(model_admin, request, campaign, row, [CHANGED_MEANWHILE])
+        if readable(campaign) != parse(row.document):
+            return _ask_back(model_admin, request, campaign, row, [CHANGED_MEANWHILE])
     tell(request, f"The draft is as version {row.number} was. Nothing changes for anybody until you publish it.")
     return redirect("admin:campaigns_campaign_change", campaign.pk)
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
+from config import logged_out
 from ops.models import SiteSettings
 from reports import operations_pages, time_travel
 from segments import live
@@ -41,13 +43,19 @@ class DriplineSite(UnfoldAdminSite):
         def in_site_time(request: HttpRequest, *args, **kwargs) -> HttpResponse:
             if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.path:
                 raise BadRequest("PostgreSQL keeps no NUL, so nothing can be found by one.")
+            if carried := logged_out.kept(request):
+                return logged_out.log_in_first(self, request, carried, reverse(f"{self.name}:login"))
             with timezone.override(SiteSettings.get().zone):
                 return _ready(checked(request, *args, **kwargs))
 
         return update_wrapper(in_site_time, checked)
 
     def login(self, request, extra_context=None):
-        return _ready(super().login(request, extra_context))
+        carried = request.POST.get("kept", "") if request.method == "POST" else ""
+        response = super().login(request, extra_context or {"kept": carried})
+        if carried and response.status_code == 302:
+            response = logged_out.send_again(request, carried, response.url) or response
+        return _ready(response)
 
     def extra_urls(self):
         return time_travel.urls(self) + operations_pages.urls(self) + live.urls(self)

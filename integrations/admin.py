@@ -16,6 +16,7 @@ from integrations.models import Connection, Push
 from lib import clock
 from lib.admin import ask, moment
 from lib.pages import found, page, tell
+from lib.words import people
 
 SHOWN = 10
 DEEDS = ("test", "pause", "resume", "retry")
@@ -155,7 +156,9 @@ class ConnectionAdmin(ModelAdmin):
             waiting = deciding.resume(connection, request.user, clock.now())
             return f"{connection} goes on; {waiting:,} waited." if waiting else f"{connection} goes on."
 
-        lines = ["Whoever waits is written to the CRM now."]
+        waiting = Push.objects.filter(connection=connection, state=Push.State.QUEUED).count()
+        who = f"{people(waiting)} {'waits, and is' if waiting == 1 else 'wait, and are'} written to the CRM now."
+        lines = [who if waiting else "Nobody waits to be written to the CRM."]
         return self._ask(request, connection, f"Resume {connection}?", lines, "Resume", act)
 
     def retry_view(self, request, object_id):
@@ -164,10 +167,14 @@ class ConnectionAdmin(ModelAdmin):
 
         def act() -> str:
             count = deciding.again(failed, request.user, clock.now())
+            if not count:
+                raise ValueError("Nothing is failed any more, so nothing was done.")
             return f"{count:,} are pushed again." if count != 1 else "1 is pushed again."
 
+        count = failed.count()
         lines = [
-            "Whatever failed is written again with what is known now; who is in the CRM already is not made twice.",
+            f"{count:,} failed. They are written again with what is known now; who is in the CRM already is not made "
+            "twice.",
             "People have gone on by “failed” and stay where they are.",
         ]
         return self._ask(request, connection, "Push again what failed?", lines, "Push again", act)

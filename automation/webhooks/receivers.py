@@ -13,6 +13,7 @@ from lib.sealed import Unreadable, seal, unseal
 from ops import audit
 
 BOTH_SIGN = timedelta(days=1)
+PRESSED_TWICE = timedelta(minutes=1)
 KEY = re.compile(r"[0-9a-f]{12}")
 
 
@@ -25,10 +26,27 @@ def receiver(origin: str, now: datetime) -> Receiver:
     return Receiver.objects.get(origin=origin)
 
 
+class Renewed(ValueError):
+    """Somebody has had a new secret made."""
+
+
+def since(row: Receiver) -> str:
+    """Which secret is in force, for the page that asks whether to make another one."""
+    return row.renewed_at.isoformat() if row.renewed_at else ""
+
+
 @transaction.atomic
-def renew(row: Receiver, by, now: datetime) -> str:
-    """A new signing secret, returned to be shown once; the one before signs as well for a day."""
+def renew(row: Receiver, by, now: datetime, seen: str | None = None) -> str:
+    """A new signing secret, returned to be shown once; the one before signs as well for a day.
+
+    `seen`: the one in force (`since`) when it was asked for. The same asked again at once gets the same secret, so
+    that a button pressed twice does not drop the one that the receiver still has; later it raises Renewed.
+    """
     row = Receiver.objects.select_for_update().get(pk=row.pk)
+    if seen is not None and seen != since(row):
+        if row.renewed_at and now - row.renewed_at < PRESSED_TWICE:
+            return unseal(row.secret)
+        raise Renewed("Somebody had a new secret made after you opened this page, so nothing was done.")
     secret = signing.new_secret()
     # One that nobody has seen cannot be in use.
     row.before = row.secret if row.renewed_at else ""

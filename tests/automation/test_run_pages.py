@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from automation import running
@@ -118,6 +120,25 @@ def test_a_run_is_done_again_with_the_same_choices_and_stopped(marketer):
     assert (row.state, row.explanation) == ("exited", running.STOPPED)
     listed = text(marketer.get(reverse("admin:automation_testrun_changelist")))
     assert "Thanks" in listed and "Left early" in listed
+
+
+def test_the_pages_of_runs_ask_as_often_for_many_as_for_one(marketer):
+    campaign, testers = drafted(wait("pause", 1, "hello"), mail("hello")), ContactFactory.create_batch(4, is_test=True)
+    pages = [reverse("admin:automation_testrun_changelist"), begins(campaign)]
+    asked = []
+    for people in (testers[:1], testers, testers):
+        run = running.start(campaign, people, marketer.user, NOW, Choices())
+        engine.run(NOW)
+        asked.append(
+            [queries(marketer, page) for page in [*pages, reverse("admin:automation_testrun_now", args=[run.pk])]]
+        )
+    assert asked[0] == asked[1] == asked[2]
+
+
+def queries(client, url) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(url).status_code == 200
+    return len(captured)
 
 
 def test_runs_are_in_no_list_of_campaigns_or_of_people_inside(marketer):

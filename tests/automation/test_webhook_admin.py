@@ -76,9 +76,15 @@ def test_the_signing_secret_is_shown_once_and_both_sign_for_a_day(failed, admin_
     receiver.refresh_from_db()
     assert receivers.signing_keys(receiver, clock.now()) == [f"whsec_{secret}"] and "no-store" in made["Cache-Control"]
     assert "whsec_" not in admin_client.get(page).content.decode()
-    admin_client.post(url)
+    asked = {"seen": admin_client.get(url).context["form"]["seen"].value()}
+    pressed = [admin_client.post(url, asked).content.decode() for _ in range(2)]
     receiver.refresh_from_db()
-    assert len(receivers.signing_keys(receiver, clock.now())) == 2
+    keys = receivers.signing_keys(receiver, clock.now())
+    assert len(keys) == 2 and keys[1] == f"whsec_{secret}", "pressed twice, the one that the receiver has still signs"
+    assert keys[0] in pressed[0] and keys[0] in pressed[1]
+    Receiver.objects.update(renewed_at=clock.now() - timedelta(hours=1))
+    late = admin_client.post(url, asked, follow=True).content.decode()
+    assert "Somebody had a new secret made" in late and "whsec_" not in late
     assert "signs as well for a day" in admin_client.get(page).content.decode()
     assert "whsec_" not in admin_client.get("/automation/receiver/").content.decode()
 

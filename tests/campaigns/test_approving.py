@@ -88,7 +88,7 @@ def test_asking_is_about_the_draft_that_was_shown_and_happens_once(draft):
     said = client.post(url(draft, "ask"), {"revision": draft.revision - 1, "note": ""}).content.decode()
     assert "Somebody changed the draft" in said and not Approval.objects.exists()
     asked(draft)
-    said = client.post(url(draft, "ask"), {"revision": draft.revision, "note": ""}).content.decode()
+    said = client.post(url(draft, "ask"), {"revision": draft.revision, "note": ""}, follow=True).content.decode()
     assert "Somebody has asked already" in said and Approval.objects.count() == 1
 
 
@@ -110,7 +110,7 @@ def test_a_marketer_neither_declines_nor_publishes_and_is_shown_where_to_ask(dra
 
 
 def test_an_answer_to_what_was_withdrawn_says_so(draft):
-    said = browser("Publisher").post(url(draft, "decline"), {"because": "No"}).content.decode()
+    said = browser("Publisher").post(url(draft, "decline"), {"because": "No"}, follow=True).content.decode()
     assert "Nobody waits for an answer any more" in said
 
 

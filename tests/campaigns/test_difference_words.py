@@ -54,6 +54,8 @@ def test_each_part_that_is_not_as_usual_is_shown_and_compared():
     changed = parts_changed(Document(), document)
     assert {change.part for change in changed} == set(OTHERWISE)
     assert [change.part for change in changed if change.before == change.after] == ["topic"]  # there is none so called
+    daily = Document(reentry=Reentry(mode="once_per", amount=1))
+    assert dict(head_in_words(daily))["Again"] == "At most once per day."
     usual = dict(head_in_words(Document()))
     assert set(usual) == {"Which people", "Again", "Topic"}
 

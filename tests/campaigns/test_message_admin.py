@@ -74,6 +74,7 @@ def test_a_message_tells_its_story():
         ),
         ({"state": "parked", "due_at": None}, "will not go out until a person releases it"),
         ({"due_at": NOW}, "Goes out at once."),
+        ({"due_at": NOW, "deferrals": 1}, "after a try that was put off"),
     ],
 )
 def test_a_message_that_is_not_sent_says_why_or_when(state, words):

@@ -49,6 +49,17 @@ def test_a_new_sequence_is_saved_as_a_draft_with_its_steps_in_order():
     assert "Nobody is mailed until it is activated." in response.content.decode()
 
 
+def test_a_new_sequence_sent_twice_is_made_once_and_what_was_changed_meanwhile_is_not_lost():
+    client, template = browser("Marketer"), TemplateFactory()
+    token = client.get(ADD).context["form"]["token"].value()
+    sent = {"token": token, "steps-0-uid": "one"}
+    first = client.post(ADD, typed(card(template), **sent))
+    assert client.post(ADD, typed(card(template), **sent)).url == first.url and mine().count() == 1
+    back = client.post(ADD, typed(card(template), **sent, objective="Added after the way back"))
+    assert back.status_code == 409 and "Added after the way back" in back.content.decode() and mine().count() == 1
+    assert client.post(ADD, typed(card(template), token="x' OR 1")).status_code == 200 and mine().count() == 1
+
+
 def test_steps_keep_their_uid_when_they_are_moved_and_a_removed_one_goes():
     one, two = TemplateFactory(), TemplateFactory()
     client = browser("Marketer")

@@ -18,6 +18,10 @@ def url(campaign, verb: str) -> str:
     return reverse(f"admin:campaigns_campaign_{verb}", args=[campaign.pk])
 
 
+def text(response) -> str:
+    return response.content.decode()
+
+
 def inside(campaign, count: int = 1, step: str = "first") -> None:
     for _ in range(count):
         Enrollment.objects.create(
@@ -85,7 +89,7 @@ def test_a_verb_tells_how_many_it_concerns_and_acts_on_post_only(verb, start, en
 
 
 def test_a_verb_that_does_not_fit_the_state_is_refused_in_a_sentence(draft):
-    html = browser("Publisher").post(url(draft, "pause")).content.decode()
+    html = browser("Publisher").post(url(draft, "pause"), follow=True).content.decode()
     assert "The campaign is a draft, so this cannot be done." in html
     assert Campaign.objects.get(pk=draft.pk).state == "draft"
 
@@ -103,6 +107,19 @@ def test_publishing_shows_the_difference_and_those_who_wait_keep_their_time():
     campaign.refresh_from_db()
     assert campaign.live.number == 2
     assert set(Enrollment.objects.filter(campaign=campaign).values_list("due_at", flat=True)) == {NOW}
+
+
+def test_a_button_pressed_twice_acts_once_and_leads_to_the_campaign():
+    campaign, client = CampaignFactory(), browser("Publisher")
+    inside(campaign)
+    edited(campaign, [Row(uid="first", wait_uid="pause", wait_amount=5, template=TemplateFactory().pk)])
+    pressed = {"revision": campaign.revision, "people": "follow"}
+    for verb, typed in (("publish", pressed), ("pause", {}), ("resume", {"late": "send"}), ("archive", {})):
+        client.post(url(campaign, verb), typed)
+        again = client.post(url(campaign, verb), typed, follow=True)
+        assert again.redirect_chain == [(url(campaign, "change"), 302)]
+        assert "Version 2 says all of it already" in text(again) or "so this cannot be done" in text(again)
+    assert campaign.versions.count() == 2
 
 
 def test_a_step_with_people_in_it_cannot_be_removed():
@@ -132,7 +149,8 @@ def test_buttons_are_offered_to_those_who_work_on_sequences(role):
     campaign = CampaignFactory()
     response = browser(role).get(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
     assert response.status_code == (200 if role in ("Marketer", "Publisher", "Analyst") else 403)
-    assert ("Pause" in response.content.decode()) == (role in ("Marketer", "Publisher"))
+    assert (url(campaign, "pause") in text(response)) == (role == "Publisher")
+    assert ("who has it?" in text(response)) == (role == "Marketer"), "what others may do is told, not offered"
 
 
 def test_the_numbers_of_a_step_stand_on_its_card():

@@ -133,6 +133,7 @@ def test_pause_and_resume_say_who_waits(hubspot, inbox, sign_up):
     sign_up("ann")
     shown = said(engineer.get(f"{url}/change/"))
     assert "engineer paused it." in shown and "Waiting for its turn: 1" in shown
+    assert "1 person waits, and is written" in said(engineer.get(f"{url}/resume/"))
     assert "goes on; 1 waited." in said(engineer.post(f"{url}/resume/", follow=True))
     assert "is not paused." in said(engineer.post(f"{url}/resume/", follow=True))
 
