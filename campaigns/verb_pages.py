@@ -130,6 +130,8 @@ def _obstacles(campaign: Campaign, verb: Verb) -> list[str]:
     """What must be done first, known before the button is pressed."""
     if campaign.state not in verb.states:
         return [f"The campaign is {lifecycle.state_in_words(campaign)}, so this cannot be done now."]
+    if verb.of_changes and _readable(campaign) and not lifecycle.has_unpublished_changes(campaign):
+        return ["The draft says what is live, so there is nothing to do."]
     if verb.act not in GOES_LIVE:
         return []
     try:

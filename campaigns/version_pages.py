@@ -22,6 +22,7 @@ from lib import clock
 from ops import audit
 
 SHOWN = 50
+LATEST = 10
 CHANGED_MEANWHILE = "Somebody changed the draft after you opened this page; look at the difference again."
 
 
@@ -34,6 +35,8 @@ class Published:
     changed: list[str]
     choices: list[str]
     inside: int
+    is_draft: bool = False
+    """The draft says the same."""
 
 
 def versions_page(model_admin, request, object_id):
@@ -51,7 +54,8 @@ def versions_page(model_admin, request, object_id):
         f"History: {campaign}",
         campaign,
         campaign=campaign,
-        published=published,
+        latest=published[:LATEST],
+        earlier=published[LATEST:],
         offered=_offered(published),
         older=older,
         newer=newer,
@@ -76,11 +80,12 @@ def _published(campaign: Campaign) -> list[Published]:
         inside[place.version] = inside.get(place.version, 0) + place.count
     shown: list[Published] = []
     before: list[Document] = []
+    draft = readable(campaign)
     for row in rows:
         document = parse(row.document)
         changed = impact.parts_changed(before[-1], document) if before else []
         words = _choices_in_words(row, document, before)
-        shown.append(Published(row, document, changed, words, inside.get(row.pk, 0)))
+        shown.append(Published(row, document, changed, words, inside.get(row.pk, 0), document == draft))
         before.append(document)
     return shown[::-1]
 

@@ -1,5 +1,6 @@
 """The admin site: the marketer's workshop."""
 
+from contextlib import nullcontext
 from functools import update_wrapper
 from typing import Any
 
@@ -11,6 +12,7 @@ from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
 from config import logged_out
+from lib import once
 from ops.models import SiteSettings
 from reports import operations_pages, time_travel
 from segments import live
@@ -45,7 +47,9 @@ class DriplineSite(UnfoldAdminSite):
                 raise BadRequest("PostgreSQL keeps no NUL, so nothing can be found by one.")
             if carried := logged_out.kept(request):
                 return logged_out.log_in_first(self, request, carried, reverse(f"{self.name}:login"))
-            with timezone.override(SiteSettings.get().zone):
+            # What a page names in many places (templates, campaigns …) is read once; not where something is done.
+            reading = once.reading(()) if request.method in ("GET", "HEAD") else nullcontext()
+            with timezone.override(SiteSettings.get().zone), reading:
                 return _ready(checked(request, *args, **kwargs))
 
         return update_wrapper(in_site_time, checked)

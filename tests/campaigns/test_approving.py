@@ -119,10 +119,10 @@ def test_of_two_who_publish_the_same_the_second_is_told_and_nobody_is_moved_agai
     edited(campaign)
     shown = {"revision": campaign.revision}
     for _ in range(2):
-        said = browser("Publisher").post(url(campaign, "publish"), shown).content.decode()
+        said = browser("Publisher").post(url(campaign, "publish"), shown, follow=True).content.decode()
     assert "Version 2 says all of it already: there is nothing to publish." in said
     assert campaign.versions.count() == 2
-    said = browser("Marketer").post(url(campaign, "ask"), shown).content.decode()
+    said = browser("Marketer").post(url(campaign, "ask"), shown, follow=True).content.decode()
     assert "there is nothing to ask for" in said and not Approval.objects.exists()
 
 

@@ -150,7 +150,7 @@ def test_buttons_are_offered_to_those_who_work_on_sequences(role):
     response = browser(role).get(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
     assert response.status_code == (200 if role in ("Marketer", "Publisher", "Analyst") else 403)
     assert (url(campaign, "pause") in text(response)) == (role == "Publisher")
-    assert ("who has it?" in text(response)) == (role == "Marketer"), "what others may do is told, not offered"
+    assert ("see who has it" in text(response)) == (role == "Marketer"), "what others may do is told, not offered"
 
 
 def test_the_numbers_of_a_step_stand_on_its_card():

@@ -105,7 +105,7 @@ def test_a_marketer_builds_a_sequence_and_a_publisher_activates_it(live_server, 
 
     marketer.click("Back to the campaign", "link")
     marketer.picture("form")
-    marketer.click("Activate", "link")
+    marketer.click("see who has it", "link")
     assert "Paula Green" in page.inner_text("main, #content") and marketer.faults[:1] == FORBIDDEN
     assert Campaign.objects.get(pk=campaign.pk).state == "draft"
 
