@@ -37,6 +37,7 @@ USER = "the-contact-of-this-test"
 IDENTIFY = "identify"
 ROUNDS = 1_000
 Event = str | tuple[Any, ...]
+Told = tuple[datetime, str, dict[str, Any]]  # when, what, its properties
 
 
 class MailSent(tuple):
@@ -102,7 +103,8 @@ class Player:
 
     def __init__(self, settings, monkeypatch, inbox: Inbox):
         self.settings, self.monkeypatch, self.inbox = settings, monkeypatch, inbox
-        self.run, self.start, self.now = Run(), START, START
+        self.run, self.start = Run(), START
+        self._set(START)  # what the test makes first is made then
 
     def play(
         self,
@@ -116,6 +118,8 @@ class Player:
         webhooks: bool | Mapping[str, Any] = False,
     ) -> Run:
         """Run the campaign for one contact until so long after `start`; docs/testing-campaigns.md."""
+        end, told = self._asked(start, until, events)
+        self._rest()
         self.run, self.start, self.webhooks = Run(), start, webhooks
         self._set(start)
         self.inbox.taken.clear()
@@ -124,16 +128,28 @@ class Player:
         row = self._live(campaign)
         source = Source.objects.create(name=f"campaign_run {timezone.now().timestamp()}")
         self._record(source, Item(kind="identify", user_id=USER, traits=dict(contact or {})))
+        if (email := (contact or {}).get("email")) and not self._contact().email:
+            raise ValueError(f"“{email}” is no e-mail address; give the contact one such as ann@example.com.")
         self._rest()
         if enter is not None:
             enter_contacts(row.pk, [self._contact().pk], self.now, "api", what="campaign_run", data=enter)
-        for at, name, properties in sorted(map(self._event, events), key=lambda event: event[0]):
+        for at, name, properties in told:
             self._go_to(at)
             self._record(source, _item(name, properties))
-        self._go_to(start + span(until))
+        self._go_to(end)
         return self._told(row)
 
     # --- the scene ---
+
+    def _asked(self, start: datetime, until: str, events: Sequence[Event]) -> tuple[datetime, list[Told]]:
+        """When it ends, and what happens until then, in order; raises ValueError for what cannot be played."""
+        if start.tzinfo is None:
+            raise ValueError(f"“start” needs a time zone, such as datetime({start.year}, 3, 2, 9, tzinfo=UTC).")
+        end, told = start + span(until), sorted((_event(start, one) for one in events), key=lambda one: one[0])
+        for at, name, _ in told:
+            if at > end:
+                raise ValueError(f"“{name}” comes {in_words(at - start)} after the start; run until then, or longer.")
+        return end, told
 
     def _live(self, campaign: str | Path | Campaign | Document) -> Campaign:
         standing_in.site()
@@ -147,12 +163,6 @@ class Player:
         if campaign.state == Campaign.State.DRAFT:
             return lifecycle.activate(campaign, publisher, self.now)
         return campaign
-
-    def _event(self, event: Event) -> tuple[datetime, str, dict]:
-        """`"name"`, `("name", {…})`, `("2 days", "name")` or `("2 days", "name", {…})`."""
-        parts: list[Any] = [event] if isinstance(event, str) else list(event)
-        after = span(parts.pop(0)) if len(parts) > 1 and isinstance(parts[1], str) else timedelta()
-        return self.start + after, parts[0], dict(parts[1]) if len(parts) > 1 else {}
 
     def _record(self, source: Source, item: Item) -> None:
         recorded = recording.record(source, [item], self.now)
@@ -229,6 +239,13 @@ class Player:
         refused = Refusal.objects.filter(campaign=campaign, contact=contact).order_by("at", "pk")
         self.run.refusals = [(after(self.start, one.at), one.explanation) for one in refused]
         return self.run
+
+
+def _event(start: datetime, event: Event) -> Told:
+    """`"name"`, `("name", {…})`, `("2 days", "name")` or `("2 days", "name", {…})`."""
+    parts: list[Any] = [event] if isinstance(event, str) else list(event)
+    after_ = span(parts.pop(0)) if len(parts) > 1 and isinstance(parts[1], str) else timedelta()
+    return start + after_, parts[0], dict(parts[1]) if len(parts) > 1 else {}
 
 
 def _item(name: str, properties: dict) -> Item:

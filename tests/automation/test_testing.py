@@ -10,6 +10,9 @@ import pytest
 from automation.playing import span
 from campaigns.document import Document, StepDoc, Trigger
 from campaigns.publishing import Refused
+from lib.clock import now
+from segments import defining
+from segments.models import Segment
 
 pytest_plugins = ["automation.testing"]
 PAGE = (Path(__file__).parents[2] / "docs" / "testing-campaigns.md").read_text()
@@ -57,6 +60,28 @@ def test_what_becomes_known_of_them_meanwhile_lets_them_in(campaign_run):
     events = [("1 day", "identify", {"plan": "basic"}), ("2 days", "identify", {"plan": "pro"})]
     run = campaign_run(text, contact=ANN, events=events, until="3 days")
     assert run.mails == [("2 days", "Hello")]
+
+
+def test_a_segment_that_the_test_made_first_lets_them_in(campaign_run):
+    defining.save(Segment(name="Pros", condition={"field": "contact.plan", "op": "is", "value": "pro"}), None, now())
+    text = SHOWN["WELCOME"].replace(
+        "triggers: [{event: users.signed_up}]", "triggers: [{kind: segment_entered, config: {segment: Pros}}]"
+    )
+    run = campaign_run(text, contact=ANN, events=[("1 day", "identify", {"plan": "pro"})], until="2 days")
+    assert run.mails == [("1 day", "Hello")]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"start": datetime(2026, 3, 2)}, "“start” needs a time zone"),
+        ({"events": [("9 days", "users.signed_up")]}, "“users.signed_up” comes 9 days after the start; run until then"),
+        ({"contact": {"email": "nope"}}, "“nope” is no e-mail address"),
+    ],
+)
+def test_a_slip_in_the_call_is_told(more, said, campaign_run):
+    with pytest.raises(ValueError, match=said):
+        campaign_run(SHOWN["WELCOME"], **{"contact": ANN} | more)
 
 
 URL = "https://api.example.com/trial"
