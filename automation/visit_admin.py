@@ -11,9 +11,9 @@ from unfold.views import ChangeList
 
 from automation.models import Visit
 from campaigns.document import Document
-from campaigns.flow import arms_of
+from campaigns.flow import arms_of, ways_by_arm
 from campaigns.models import Campaign, Message
-from campaigns.numbers import FAILED, MAIL_KINDS, NO_MAIL, NOT_DONE
+from campaigns.numbers import FAILED, MAIL_KINDS, NO_MAIL, NOT_DONE, WITHOUT, of_reason, reason_in_words
 from campaigns.pages import found, number
 from campaigns.sequence_words import readable
 from campaigns.step_filters import StepFilter, place_in_words
@@ -66,21 +66,36 @@ class Took(SimpleListFilter):
             return []
         ways = [(f"by:{key}", f"Way “{words}”") for key, words in ways_in_words(_document(request), uid).items()]
         asked = self.value() or ""
-        named = [] if not asked.startswith("by:") or asked in dict(ways) else [(asked, _spoken(asked[3:]))]
+        how, _, which = asked.partition(":")
+        words = {"by": _spoken, "not": lambda reason: f"Not done: {reason_in_words(reason)}"}.get(how)
+        named = [(asked, words(which))] if words and which and asked not in dict(ways) else []
         return [("on", "Went on"), ("not", "Not done, or came back"), *ways, *named]
 
     def queryset(self, request, queryset):
-        how, _, arm = (self.value() or "").partition(":")
+        how, _, which = (self.value() or "").partition(":")
+        if "\x00" in which:
+            return queryset.none()
         if how == "on":
             return queryset.filter(WENT_ON)
         if how == "by":
-            return queryset.filter(WENT_ON, arm=arm) if "\x00" not in arm else queryset.none()
-        return _not_done(queryset) if how == "not" else queryset
+            return queryset.filter(WENT_ON, arm__in=_arms(request, which))
+        return _not_done(queryset, which) if how == "not" else queryset
 
 
-def _not_done(visits: QuerySet[Visit]) -> QuerySet[Visit]:
+def _not_done(visits: QuerySet[Visit], reason: str) -> QuerySet[Visit]:
+    """Those with whom nothing was done, for whatever reason or for one."""
     mails = Message.objects.filter(FAILED, pk=OuterRef("message")).exclude(purpose__in=Message.UNCOUNTED)
+    if reason.startswith(WITHOUT):
+        return visits.filter(NOTHING_DONE, arm=reason.removeprefix(WITHOUT))
+    if reason:
+        return visits.filter(REAL, Exists(mails.filter(of_reason(reason))))
     return visits.filter(NOTHING_DONE | REAL & Exists(mails))
+
+
+def _arms(request, way: str) -> list[str]:
+    """The arms for which the way stands in the picture."""
+    step = _document(request).step(request.GET.get(OfStep.parameter_name) or "")
+    return [arm for arm, key in ways_by_arm(step).items() if key == way] or [way] if step else [way]
 
 
 def _document(request) -> Document:

@@ -41,8 +41,8 @@ class NumbersShown(serializers.Serializer):
 
     inside = serializers.IntegerField(help_text="People inside now.")
     sent = serializers.IntegerField(help_text="Mails.")
-    opened = serializers.IntegerField(help_text="People, not machines; a click implies it.")
-    clicked = serializers.IntegerField(help_text="People, not machines.")
+    opened = serializers.IntegerField(help_text="Mails opened by people, not machines; a click implies it.")
+    clicked = serializers.IntegerField(help_text="Mails clicked by people, not machines.")
 
 
 class StepNumbersShown(NumbersShown):

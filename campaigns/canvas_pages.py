@@ -10,8 +10,7 @@ from django.http import HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from campaigns import canvas, canvas_limits, canvas_panels, flow_edits, lifecycle
-from campaigns.checking import problems
+from campaigns import canvas, canvas_limits, canvas_panels, canvas_saving, flow_edits, lifecycle
 from campaigns.document import Document, NotADocument, StepDoc, Trigger, new_uid, parse, to_json
 from campaigns.flow_edits import CannotBeDone
 from campaigns.models import Campaign
@@ -21,11 +20,11 @@ from campaigns.sequence_pages import as_cards, last_editor, may_edit
 from campaigns.sequence_words import readable
 from campaigns.step_numbers import of_steps
 from campaigns.verb_pages import buttons
-from lib import clean_json, clock
+from lib import clean_json
 from lib.words import day_and_time
-from ops import audit
 
 LARGEST, LEVELS = 2_000_000, 80
+ARCHIVED = "This campaign was archived meanwhile, so it cannot be changed any more; start a new one as a copy of it."
 
 
 def only(*methods: str) -> Callable:
@@ -56,6 +55,8 @@ def canvas_page(model_admin, request, object_id):
 def add_page(model_admin, request):
     """A new campaign; the first save makes it."""
     if not model_admin.has_add_permission(request):
+        if request.method == "POST":
+            return _may_not()
         raise PermissionDenied
     if request.method == "POST":
         return _answered(lambda: _create(request))
@@ -91,6 +92,7 @@ def _begin(request, campaign: Campaign | None, document: Document, editable: boo
         "drawing": canvas.drawing(document),
         "revision": campaign.revision if campaign else None,
         "new": campaign is None,
+        "made": new_uid() if campaign is None else None,
         "editable": editable,
         "kinds": canvas.offered_kinds(),
         "urls": _urls(request, campaign),
@@ -120,7 +122,7 @@ def _urls(request, campaign: Campaign | None) -> dict[str, str]:
 def draw(model_admin, request):
     """The document after a deed, and how it looks; without a deed as it is."""
     if not model_admin.has_change_permission(request):
-        raise PermissionDenied
+        return _may_not()
     return _answered(lambda: _drawn(clean_json.parse(request.body or b"{}", LARGEST, LEVELS)))
 
 
@@ -151,7 +153,7 @@ def _told(document: Document) -> dict[str, Any]:
 def panel(model_admin, request):
     """The side panel of a step, the entry, a trigger, an exit or a goal: opened, looked at, applied or removed."""
     if not model_admin.has_change_permission(request):
-        raise PermissionDenied
+        return _may_not()
     return _answered(lambda: _panel(request))
 
 
@@ -195,7 +197,7 @@ def save(model_admin, request, object_id):
     """The whole document, on top of the revision that was opened."""
     campaign = found(model_admin, request, str(object_id))
     if not may_edit(model_admin, request, campaign):
-        raise PermissionDenied
+        return _may_not(campaign)
     return _answered(lambda: _save(request, campaign))
 
 
@@ -204,35 +206,15 @@ def _save(request, campaign: Campaign) -> dict[str, Any]:
     document, revision = _document(asked), asked.get("revision")
     if type(revision) is not int or "document" not in asked:  # True is an int, too
         raise NotADocument("The definition is missing; load the page again.")
-    campaign = lifecycle.save_draft(campaign, document, revision, request.user, clock.now())
-    return {"revision": campaign.revision, "said": _saved(campaign, document), "head": _head(request, campaign)}
+    return canvas_saving.saved(request, campaign, document, revision)
 
 
 def _create(request) -> dict[str, Any]:
     document = _document(asked := clean_json.parse(request.body or b"{}", LARGEST, LEVELS))
     if "document" not in asked:
         raise NotADocument("The definition is missing; load the page again.")
-    campaign = lifecycle.create(document, request.user, clock.now())
-    audit.note(request.user, campaign, "Made the campaign.")
+    campaign = canvas_saving.made(request.user, document, asked.get("made"))
     return {"go": reverse("admin:campaigns_campaign_canvas", args=[campaign.pk])}
-
-
-def _saved(campaign: Campaign, document: Document) -> str:
-    count = len(problems(document))
-    left = f" {count} {'thing has' if count == 1 else 'things have'} to be put right before it can go live."
-    live = (
-        "What is live stays as it is until you publish." if campaign.live_id else "Nobody is mailed until it is active."
-    )
-    return f"Saved as a draft. {live}{left if count else ''}"
-
-
-def _head(request, campaign: Campaign) -> str:
-    context = {
-        "campaign": campaign,
-        "buttons": buttons(request, campaign),
-        "unpublished": lifecycle.has_unpublished_changes(campaign),
-    }
-    return render_to_string("campaigns/head.html", context, request)
 
 
 @looked_at
@@ -260,6 +242,13 @@ def _conflict(campaign: Campaign) -> dict[str, Any]:
         "revision": campaign.revision,
         **_told(theirs),
     }
+
+
+def _may_not(campaign: Campaign | None = None) -> HttpResponse:
+    """Why it is not saved; what was drawn stays on the page."""
+    archived = campaign is not None and campaign.state == Campaign.State.ARCHIVED
+    told = ARCHIVED if archived else "Changing campaigns needs the role Marketer; somebody must have taken it from you."
+    return _fresh(JsonResponse({"refused": told}, status=403))
 
 
 def _fresh(response: HttpResponse) -> HttpResponse:

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 from django import forms
 from msgspec.structs import replace
 
+from campaigns import arrival
 from campaigns.canvas import example_of, words_of
 from campaigns.canvas_forms import GoalForm, SettingsForm, StepFields, WatchForm
+from campaigns.canvas_limits import numbers_of_rows
 from campaigns.document import Document, StepDoc
 from campaigns.flow_edits import CannotBeDone, put_in_order, settle_arms
 from campaigns.head_words import trigger_in_words
@@ -18,7 +20,7 @@ from campaigns.step_kinds import STEP_KINDS
 from campaigns.trigger_kinds import TRIGGER_KINDS, event_types_of, from_settings, settings_of
 from campaigns.watches import MAX_EXITS, MAX_GOALS
 from campaigns.watches import in_words as watch_in_words
-from lib import clock
+from lib import clock, once
 from ops.models import SiteSettings
 
 SETTINGS, STEP = "set", "step"  # prefixes: the fields of a kind, and those that every step has
@@ -113,8 +115,10 @@ class StepPanel(Panel):
         step = document.step(self.key)
         if step is None:
             return {}
-        site = SiteSettings.get()
-        return {"words": words_of(step), "example": example_of(step, clock.now(), site.zone)}
+        zone, now = SiteSettings.get().zone, clock.now()
+        with once.reading(numbers_of_rows(document)):
+            said = [example_of(step, now, zone), arrival.in_words(document, self.key, now, zone)]
+            return {"words": words_of(step), "example": " ".join(filter(None, said))}
 
     def shown(self):
         return {"told": self.told(self.document) if self.step.config else {}}

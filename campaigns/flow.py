@@ -47,6 +47,24 @@ def ways_of(step: StepDoc) -> list[Way]:
     return [Way(step.uid, arm.key, arm.label, way_on(step, arm.key)) for arm in [*named, *arms]]
 
 
+def ways_by_arm(step: StepDoc) -> dict[str, str]:
+    """Of every arm by which somebody may leave the step: which of the ways that are drawn they take."""
+    kind, drawn = STEP_KINDS.get(step.kind), [way.arm for way in ways_of(step)]
+    found = {arm: arm for arm in drawn}
+    for arm in [*_outcomes(step), "skipped"]:
+        wider = kind.wider(arm) if kind else "done"
+        found.setdefault(arm, next((key for key in (wider, "done") if key in drawn), drawn[-1]))
+    return found
+
+
+def _outcomes(step: StepDoc) -> list[str]:
+    kind = STEP_KINDS.get(step.kind)
+    try:
+        return [arm.key for arm in kind.outcomes(step.config)] if kind else []
+    except Exception:  # a draft may hold anything; what is wrong with it `problems` say
+        return []
+
+
 @dataclass
 class Walk:
     """What can be reached from a root: in the order in which it is read, without the ways that lead back."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from campaigns.canvas_limits import too_large
 from campaigns.document import Document
-from campaigns.flow_svg import Drawing, Mark, drawing
+from campaigns.flow_svg import Card, Drawing, Mark, drawing
 from campaigns.impact import StepChange
 
 SIGNS = {"added": "+", "removed": "−", "replaced": "⇅", "changed": "≠", "leads": "⤳"}
@@ -30,11 +30,31 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """A card of both pictures, as a list tells it."""
+
+    card: Card
+    ways: list[str]
+
+
+@dataclass(frozen=True)
 class Pictures:
     """Both, or one where there is nothing to compare with, and what their marks mean."""
 
     sides: list[Side]
     legend: list[tuple[str, str, str]]
+
+    @property
+    def stops(self) -> list[Stop]:
+        """The same as one list, for a phone: as it will be, and what is removed where it stood."""
+        after = self.sides[-1].drawing
+        found = [Stop(card, after.ways_from(card)) for card in after.cards]
+        for side in self.sides[:-1]:
+            for before, card in zip(side.drawing.cards, side.drawing.cards[1:], strict=False):
+                uids = [stop.card.uid for stop in found]
+                if card.uid not in uids:
+                    found.insert(uids.index(before.uid) + 1, Stop(card, []))
+        return found
 
     @property
     def wide(self) -> bool:
@@ -65,7 +85,9 @@ def _people(change: StepChange) -> str:
 
 def _side(title: str, document: Document, found: dict[str, str], crowds: dict[str, str]) -> Side:
     marks = {
-        step.uid: Mark(what := found.get(step.uid, "same"), SIGNS.get(what, ""), crowds.get(step.uid, ""))
+        step.uid: Mark(
+            what := found.get(step.uid, "same"), SIGNS.get(what, ""), crowds.get(step.uid, ""), WORDS.get(what, "")
+        )
         for step in document.steps
     }
     kinds = [mark.what for mark in marks.values()]

@@ -37,6 +37,7 @@ class Mark:
     what: str
     sign: str = ""
     people: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Everything of it, in pixels."""
+    """Everything of it, in pixels; the cards in the order in which they are read."""
 
     width: int
     height: int
@@ -70,11 +71,28 @@ class Drawing:
         """Width and height on the page."""
         return round(self.width * SCALE), round(self.height * SCALE)
 
+    def ways_from(self, card: Card) -> list[str]:
+        """Where one gets to from a card, in words, beyond “the next one in the list”."""
+        place = {other.uid: number for number, other in enumerate(self.cards)}
+        return [said for line in self.lines if line.source == card.uid and (said := self._way(line, place))]
+
+    def _way(self, line: Line, place: dict[str, int]) -> str:
+        here, there = place[line.source], place.get(line.target or "", -1) if line.target else None
+        if there is None:
+            where = "ends here" if line.label or here + 1 < len(self.cards) else ""
+        elif there == here + 1 and not line.label:
+            where = ""
+        else:
+            where = f"{'back to' if there <= here else 'on to'} “{self.cards[there].words}”"
+        return f"{line.label}: {where}" if line.label else capital(where)
+
 
 def drawing(document: Document, marks: dict[str, Mark] | None = None) -> Drawing:
     """The flow of a definition, with what is to be marked on its steps."""
-    drawn, marks = Picture(Flow(document)).drawn(), marks or {}
-    cards = [replace(_card(document, uid, place), mark=marks.get(uid)) for uid, place in drawn["cards"].items()]
+    flow, marks = Flow(document), marks or {}
+    drawn = Picture(flow).drawn()
+    places = ((uid, drawn["cards"][uid]) for uid in [*flow.main.order, *flow.unreached()])
+    cards = [replace(_card(document, uid, place), mark=marks.get(uid)) for uid, place in places]
     return Drawing(drawn["width"], drawn["height"], cards, [_line(line) for line in drawn["lines"]])
 
 

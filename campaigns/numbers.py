@@ -7,6 +7,7 @@ also where the engine will move them: what becomes of whom it moves is in `campa
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
@@ -30,27 +31,39 @@ NO_MAIL = {
     "skipped": "Left out: “only if”, or a date that was past",
 }
 NOT_DONE = ("failed", "refused")  # ways out of the other kinds of steps, of those with whom it did not work
+WITHOUT = "without:"  # begins a reason of those for whom no message was written
 
 
 @dataclass
 class Numbers:
-    """Counts of one campaign or of one step; `failed` holds (reason in words, count), largest first."""
+    """Counts of one campaign or of one step. Mails are counted, so that what was opened is a part of what was sent."""
 
     waiting: int = 0
     sent: int = 0
     opened: int = 0
+    """Mails that people opened, however often; machines do not count, and a click is an open."""
     clicked: int = 0
     passed: int = 0
     """How often somebody went on from it."""
     ways: dict[str, int] = field(default_factory=dict)
     """The same by the way that they took."""
-    failed: list[tuple[str, int]] = field(default_factory=list)
+    failures: dict[str, int] = field(default_factory=dict)
+    """By the reason (`reason_in_words`) how many mails were not sent or came back, or how often it did not work."""
     mails: bool = True
     """Whether it is a step that sends mail."""
 
     @property
     def failed_total(self) -> int:
-        return sum(count for _, count in self.failed)
+        return sum(self.failures.values())
+
+    @property
+    def failed(self) -> list[tuple[str, int]]:
+        """(reason in words, count), largest first."""
+        return [(reason_in_words(reason), count) for reason, count in self.by_reason]
+
+    @property
+    def by_reason(self) -> list[tuple[str, int]]:
+        return sorted(self.failures.items(), key=lambda found: -found[1])
 
     def share(self, count: int) -> str:
         """`count` as a part of what was sent, such as “41 %”; empty when nothing was sent."""
@@ -85,11 +98,10 @@ def _real_mails():
 
 
 def _counts() -> dict:
-    """People, not mails, for opens and clicks."""
     return {
         "sent": Count("pk", filter=SENT),
-        "opened": Count("contact", filter=SENT & OPENED, distinct=True),
-        "clicked": Count("contact", filter=SENT & CLICKED, distinct=True),
+        "opened": Count("pk", filter=SENT & OPENED),
+        "clicked": Count("pk", filter=SENT & CLICKED),
     }
 
 
@@ -103,8 +115,8 @@ def by_step(campaign: Campaign) -> dict[str, Numbers]:
     for row in mails.values("step_uid").annotate(**_counts()).order_by():
         _fill(numbers.setdefault(row["step_uid"], Numbers()), row)
     failures = mails.filter(FAILED).values("step_uid", "state", "outcome").annotate(count=Count("pk"))
-    for row in failures.order_by("-count"):
-        numbers.setdefault(row["step_uid"], Numbers()).failed.append((_why(row), row["count"]))
+    for row in failures.order_by():
+        _add(numbers.setdefault(row["step_uid"], Numbers()), row["outcome"] or row["state"], row["count"])
     for row in _left(campaign):
         _count_way(numbers.setdefault(row["step"], Numbers()), row)
     return numbers
@@ -125,9 +137,12 @@ def _count_way(numbers: Numbers, row: dict) -> None:
         return
     numbers.passed += row["count"]
     numbers.ways[row["arm"]] = numbers.ways.get(row["arm"], 0) + row["count"]
-    if why := no_mail(row["kind"], row["arm"]):
-        numbers.failed += [(why, row["without"])] if row["without"] else []
-        numbers.failed.sort(key=lambda found: -found[1])
+    if row["without"] and no_mail(row["kind"], row["arm"]):
+        _add(numbers, WITHOUT + row["arm"], row["without"])
+
+
+def _add(numbers: Numbers, reason: str, count: int) -> None:
+    numbers.failures[reason] = numbers.failures.get(reason, 0) + count
 
 
 def no_mail(kind: str, arm: str) -> str:
@@ -153,6 +168,14 @@ def _fill(numbers: Numbers, row: dict) -> None:
     numbers.sent, numbers.opened, numbers.clicked = row["sent"], row["opened"], row["clicked"]
 
 
-def _why(row: dict) -> str:
-    label = dict(Message.Outcome.choices).get(row["outcome"]) or Message.State(row["state"]).label
-    return str(label)
+def reason_in_words(reason: str) -> str:
+    """Why there was no mail, or why it did not work."""
+    if reason.startswith(WITHOUT):
+        return NO_MAIL.get(reason.removeprefix(WITHOUT), "It did not work")
+    labels: dict[str, Any] = {**dict(Message.State.choices), **dict(Message.Outcome.choices)}
+    return str(labels.get(reason, reason))
+
+
+def of_reason(reason: str) -> Q:
+    """The messages among `FAILED` that have this reason."""
+    return Q(outcome=reason) | Q(outcome="", state=reason)

@@ -114,6 +114,21 @@ class StepKind:
         """What it means for somebody who gets here now, such as “until Tue 24 Nov, 14:00”; empty: nothing to add."""
         return ""
 
+    def goes_on(self, config: dict, arm: str, at: datetime, zone: tzinfo, window: Any) -> datetime | None:
+        """When somebody who gets here at `at` goes on by this arm, at the earliest; None: that cannot be told.
+
+        `window` is the send window of the campaign, as its definition has it.
+        """
+        return at
+
+    def may_take_longer(self, config: dict, arm: str) -> bool:
+        """May it be later than `goes_on` says: because chance, people or other systems decide?"""
+        return self.outside
+
+    def from_entry(self, config: dict, arrives: datetime, sure: bool, now: datetime, zone: tzinfo, window: Any) -> str:
+        """What it means for somebody who enters now and gets here then (not `sure`: then at the earliest)."""
+        return ""
+
     def due_again(self, visits: Sequence, config: dict, now: datetime) -> list[datetime | None]:
         """When those who wait here would be due had they come with this configuration; None: as it is.
 

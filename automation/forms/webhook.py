@@ -27,6 +27,10 @@ class WebhookForm(ConfigForm):
     url = forms.CharField(
         label="Address",
         max_length=settings_of.MAX_URL,
+        error_messages={
+            "required": "Write the address that is called, such as https://api.example.com/trials.",
+            "max_length": f"Address: write {settings_of.MAX_URL:,} characters at most.",
+        },
         help_text="Such as https://api.example.com/trials. Behind the host it may hold values: "
         "?email={{ contact.email }}",
     )
@@ -50,17 +54,32 @@ class WebhookForm(ConfigForm):
         help_text="Such as an API key. Kept sealed, and never shown again; leave the dots as they are to keep a value.",
     )
     timeout = forms.IntegerField(
-        label="Seconds to wait for the answer", min_value=1, max_value=settings_of.MAX_SECONDS, initial=10
+        label="Seconds to wait for the answer",
+        min_value=1,
+        max_value=settings_of.MAX_SECONDS,
+        initial=10,
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"),
+            f"Seconds to wait: write a whole number from 1 to {settings_of.MAX_SECONDS}.",
+        ),
     )
     patience = forms.IntegerField(
         label="Minutes to try at most",
         required=False,
         min_value=1,
         max_value=settings_of.MAX_PATIENCE,
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"),
+            f"Minutes to try: write a whole number from 1 to {settings_of.MAX_PATIENCE:,}, or nothing.",
+        ),
         help_text="Then they leave by “It failed”. Empty: it is tried again for about a day.",
     )
     success = forms.CharField(
-        label="Answers that count as success", initial="200-299", max_length=200, help_text="Such as 200-299, 409."
+        label="Answers that count as success",
+        initial="200-299",
+        max_length=200,
+        help_text="Such as 200-299, 409.",
+        error_messages={"required": "Say which answers count as success, such as 200-299."},
     )
     answer = forms.CharField(
         label="Name of the answer",

@@ -56,7 +56,16 @@ class DigestKind(EmailKind):
 
     def example(self, config, now, zone):
         span = _span(config)
-        return f"collected until {spoken(now + span, zone)}" if span else ""
+        return f"If someone gets here now, it is collected until {spoken(now + span, zone)}." if span else ""
+
+    def goes_on(self, config, arm, at, zone, window):
+        due = self._ready(config, at)
+        return due if arm == "nothing" else super().goes_on(config, arm, due, zone, window)
+
+    def _ready(self, config, at):
+        span = _span(config)
+        assert span
+        return at + span
 
     def pauses(self, config, arm):
         return True

@@ -1,18 +1,22 @@
 """Send e-mail: one message to each, and then the way that its outcome names."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from automation import holding, mail_ways, pace
 from automation.documents import of_version
 from automation.forms.email import EmailForm
+from automation.opening import Stretch, next_stretch, opening
+from automation.zones import spoken
 from campaigns import windows
 from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
 from campaigns.queueing import new_message, queue
 from campaigns.step_kinds import Done, StepKind, Wait
 from contacts.models import Topic
 from lib import once
+from ops.models import SiteSettings
 
 LONGEST_LATENESS = 24 * 30
+AT_ONCE = timedelta(minutes=1)
 
 
 class EmailKind(StepKind):
@@ -50,6 +54,38 @@ class EmailKind(StepKind):
 
     def outcomes(self, config):
         return mail_ways.outcomes()
+
+    def goes_on(self, config, arm, at, zone, window):
+        stretch, outside = self._stretch(config, at, zone, window)
+        return stretch.opens if stretch and outside != "cancel" else at
+
+    def from_entry(self, config, arrives, sure, now, zone, window):
+        if self.problems(config):
+            return ""
+        due = self._ready(config, arrives)
+        stretch, outside = self._stretch(config, due, zone, window)
+        if stretch is None or (stretch.opens > due and outside == "cancel"):
+            return f"Who enters now is not sent it: {spoken(due, zone)} is outside of the send window."
+        if stretch.opens - now < AT_ONCE:
+            return f"If someone enters now, this {'goes' if sure else 'may go'} out at once."
+        earliest = "" if sure else "at the earliest "
+        return f"If someone enters now, this goes out {earliest}{spoken(stretch.opens, zone)}."
+
+    def _ready(self, config, at: datetime) -> datetime:
+        """When there is something to send."""
+        return at
+
+    def _stretch(self, config, at: datetime, zone: tzinfo, window) -> tuple[Stretch | None, str]:
+        """When mails may go out from then on, and what becomes of those who come before that."""
+        template, own = _template(config), windows.read(config.get("window")) or windows.read(window)
+        awake = once.answer("awake", lambda: windows.awake(SiteSettings.get()))
+        quiet = None if template and template.transactional else awake
+        heeded = [one for one in (own, quiet) if one]
+        if not heeded:
+            return Stretch(at, at), ""
+        closed = [one for one in heeded if next_stretch(one, at, zone).opens > at]
+        cancels = any(one.outside == "cancel" for one in closed)
+        return opening(heeded, at, zone), "cancel" if cancels else "hold"
 
     def run(self, visits, now):
         template = self._template(visits)
@@ -109,4 +145,4 @@ def _template(config) -> EmailTemplate | None:
     """Without what it says: steps are described by the dozen."""
     pk = config.get("template")
     known = type(pk) is int and 0 < pk < 2**31
-    return once.row(EmailTemplate.objects.only("name", "compiled"), pk) if known else None
+    return once.row(EmailTemplate.objects.only("name", "compiled", "transactional"), pk) if known else None

@@ -44,6 +44,9 @@ class GateKind(StepKind):
             return "pass through a gate"
         return f"pass through a gate: {people(section.places)} inside at once"
 
+    def may_take_longer(self, config, arm):
+        return True
+
     def run(self, visits, now):
         places = gates.places_of(visits)
         if missing := [visit for visit in visits if _of(visit) not in places and not visit.enrollment.contact.is_test]:

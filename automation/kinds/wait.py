@@ -40,6 +40,18 @@ class WaitKind(StepKind):
         wait = waiting.read(config)
         return wait_words.example(wait, now, zone) if wait and not self.problems(config) else ""
 
+    def goes_on(self, config, arm, at, zone, window):
+        wait = waiting.read(config)
+        if wait is None or wait.mode == "field":  # everybody has a date of their own
+            return None
+        end = waiting.until(wait, at, zone, 0)
+        if end and end >= at:
+            return end
+        return None if (wait.past if end else wait.missing) == "exit" else at
+
+    def may_take_longer(self, config, arm):
+        return config.get("mode") == "random"
+
     def pauses(self, config, arm):
         # A date may be past.
         return config.get("mode", "for") not in ("date", "field") or config.get("anniversary") is True

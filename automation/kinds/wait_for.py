@@ -15,7 +15,7 @@ from automation.in_hand import A_MOMENT
 from automation.kinds.arms import read
 from automation.kinds.wait import LONGEST_DAYS, begun, since
 from automation.models import Enrollment, Visit
-from automation.zones import in_zone
+from automation.zones import in_zone, spoken
 from campaigns import watches
 from campaigns.document import Document, Watch
 from campaigns.step_kinds import Arm, Done, Outcome, StepKind, Wait
@@ -106,6 +106,21 @@ class WaitForKind(StepKind):
 
     def looks_again(self, config):
         return _turns(msgspec.convert(config, Settings))
+
+    def example(self, config, now, zone):
+        settings = read(config, Settings)
+        if settings is None:
+            return ""
+        again = " (later, if the trigger happens again)" if settings.again else ""
+        end = spoken(self.goes_on(config, "timeout", now, zone, None), zone)
+        return f"If someone gets here now and nothing of it happens, they go on {end}{again}."
+
+    def goes_on(self, config, arm, at, zone, window):
+        settings = msgspec.convert(config, Settings)
+        return at + durations.duration(settings.timeout.amount, settings.timeout.unit) if arm == "timeout" else at
+
+    def may_take_longer(self, config, arm):
+        return arm != "timeout" or config.get("again") is True
 
     def run(self, visits, now):
         settings = msgspec.convert(visits[0].step.config, Settings)

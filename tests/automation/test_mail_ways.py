@@ -11,6 +11,7 @@ from automation.kinds.email import EmailKind
 from campaigns import numbers
 from campaigns.flow import ways_of
 from campaigns.models import Message
+from campaigns.step_numbers import of_steps
 from contacts.models import Contact
 from tests.automation.flows import flow, mail
 from tests.campaigns.typing_in import browser
@@ -51,6 +52,10 @@ def test_who_gets_no_mail_is_counted_listed_and_told_why(inbox, track):
         ("ann@example.com", "ben@example.com"), "Outside of the send window"
     )
     assert len(listed(campaign, step="first", way="on")) == 2
+    assert len(listed(campaign, step="first", way="not:without:outside_window")) == 2
+    assert not listed(campaign, step="first", way="not:without:capped") and not listed(
+        campaign, step="first", way="not:bounced"
+    )
     assert not listed(campaign, step="first", way="by:capped") and listed(
         campaign, step="first", way="by:outside_window"
     )
@@ -63,7 +68,8 @@ def test_a_mail_that_came_back_is_in_the_same_list_and_test_contacts_are_in_none
     Contact.objects.filter(address__email="robot@example.com").update(is_test=True)
     found = numbers.by_step(campaign)["first"]
     assert (found.passed, found.failed_total) == (2, 1)
-    assert list(listed(campaign, step="first", way="not")) == ["ann@example.com"]
+    for way in ("not", "not:bounced"):
+        assert list(listed(campaign, step="first", way=way)) == ["ann@example.com"]
     assert len(listed(campaign, step="first", way="on")) == 2
 
 
@@ -92,6 +98,8 @@ def test_who_is_not_mailed_takes_the_way_that_is_set_apart(inbox, track, ways, e
     sign_up(track, EVENING, "ann")
     uids = set(campaign.enrollments.get().visits.values_list("step_uid", flat=True))
     assert uids == {"first", f"to_{expected}"}
+    assert of_steps(campaign)["first"]["ways"] == {expected: 1}, "counted on the way that is drawn"
+    assert listed(campaign, step="first", way=f"by:{expected}")
 
 
 def test_the_ways_are_drawn_only_where_they_are_asked_for():

@@ -242,6 +242,22 @@ def test_the_first_save_makes_the_campaign():
     assert campaign.created_by == person("Marketer")
 
 
+def test_whoever_saves_again_because_the_answer_was_lost_does_nothing_twice():
+    client, before = browser("Marketer"), Campaign.objects.count()
+    begun = client.get(url("_add")).context["canvas"]
+    for name in ("New one", "New one", "New one, better"):
+        told = ask(client, url("_add"), {"document": mails("a", name=name), "made": begun["made"]})
+    campaign = Campaign.objects.get(name="New one, better")
+    assert Campaign.objects.count() == before + 1 and told["go"] == url("", campaign.pk)
+    changed = {"document": mails("a", "b"), "revision": campaign.revision}
+    first, again = (ask(client, url("_save", campaign.pk), changed) for _ in range(2))
+    assert first == again
+    ask(browser("Publisher"), url("_add"), {"document": mails("a", name="Not hers"), "made": begun["made"]})
+    for made in ("gone", 5, None, "ABCDEF01"):
+        ask(client, url("_add"), {"document": mails("a", name="One more"), "made": made})
+    assert Campaign.objects.count() == before + 6
+
+
 def test_whoever_may_not_edit_looks_only():
     campaign, archived = kept(mails("a")), kept(mails("a"))
     lifecycle.archive(archived, person("Publisher"), clock.now())
@@ -254,6 +270,7 @@ def test_whoever_may_not_edit_looks_only():
             url("_save", one.pk), {"document": mails("b"), "revision": 1}, content_type="application/json"
         )
         assert answer.status_code == 403
+        assert ("archived" if one is archived else "role") in answer.json()["refused"]
     assert campaign.draft["steps"][0]["uid"] == "a"
 
 

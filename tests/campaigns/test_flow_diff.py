@@ -59,6 +59,7 @@ def test_both_pictures_mark_what_differs_and_say_it_in_words(changed):
     assert marks(before) == {"a": "same", "b": "changed", "c": "removed"}
     assert marks(after) == {"a": "same", "b": "changed", "d": "added"}
     assert (before.told, after.told) == ("Before: 1 removed, 1 changed", "After: 1 new, 1 changed")
+    assert [stop.card.uid for stop in found.stops] == ["", "a", "b", "c", "d"], "as a list, for a phone"
     assert [(sign, words) for _, sign, words in found.legend] == [("+", "new"), ("−", "removed"), ("≠", "changed")]
 
 
@@ -95,6 +96,19 @@ def test_what_is_hardly_meant_is_told_with_how_to_mend_it():
         ("lost", "Nobody gets here"),
     ]
     assert all(doubt.sentence.count(".") for doubt in doubts(document))
+
+
+def test_on_a_phone_the_list_says_where_each_way_leads():
+    way = branch(("big", PRO))
+    way.next = {"big": "thanks", "else": None}
+    after = Document(steps=[way, step("again", "leave", "way"), step("thanks", "leave", "again")])
+    found = pictures(Document(), after, difference(Document(), after))
+    assert [(stop.card.uid, stop.ways) for stop in found.stops] == [
+        ("", []),
+        ("way", ["big: on to “Leave the campaign”", "Everybody else: ends here"]),
+        ("thanks", []),
+        ("again", ["Back to “Send people one way: “big” or else”"]),
+    ]
 
 
 def test_it_can_be_published_all_the_same_but_not_unasked(changed):

@@ -7,21 +7,22 @@ const END = " end";
 // The list opens beside the anchor; `dc` are the rule builder's colours.
 function offer(anchor, entries, choose, title) {
   const holder = h("div", { class: "dc cv-picker" });
-  document.body.append(holder);
+  document.querySelector(".cv-page").append(holder);
   new MutationObserver((_, watch) => {
     if (!holder.childElementCount) { watch.disconnect(); holder.remove(); }
   }).observe(holder, { childList: true });
   pick(anchor, holder, entries, { choose, title });
 }
 
-// A step as menus name it: one of several with the same title is told by what comes before it.
-export function calledIn(store, uid) {
+// A step as menus name it: one of several with the same title is told by what comes before it, as far as need be.
+export function calledIn(store, uid, far = 5) {
   const title = store.title(uid);
   if (!uid) return title;
-  if (store.drawing.order.filter((other) => store.title(other) === title).length < 2) return `“${title}”`;
+  if (!far || store.drawing.order.filter((other) => store.title(other) === title).length < 2) return `“${title}”`;
   const line = store.drawing.picture.lines.find((one) => one.to === uid && one.what !== "back");
   if (!line) return `“${title}” to which no way leads`;
-  return `“${title}” that follows ${line.from ? `“${store.title(line.from)}”` : "the entry"}${line.label ? ` on the way “${line.label}”` : ""}`;
+  const before = calledIn(store, line.from, far - 1);
+  return `“${title}” ${line.label ? `on the way “${line.label}” of` : "that follows"} ${before}`;
 }
 
 export function offerKinds(store, anchor, place, { add, lead }) {
@@ -82,7 +83,7 @@ export function openMenu(anchor, items) {
     const here = buttons.indexOf(document.activeElement);
     buttons[(here + step + buttons.length) % buttons.length].focus();
   });
-  document.body.append(menu);
+  document.querySelector(".cv-page").append(menu);
   menu.showPopover();
   const { right, bottom, top } = anchor.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;

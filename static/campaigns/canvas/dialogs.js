@@ -38,9 +38,12 @@ const KEYS = [
   ["M", "move it"],
   ["C", "copy it"],
   ["Delete", "delete it"],
+  ["Shift+F10", "everything that can be done with it"],
   ["Tab", "its “+” and its numbers"],
+  ["N", "the next step at which something is marked"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
   ["Ctrl+S", "save"],
+  ["Esc", "leave the settings"],
   ["+ − 0", "larger, smaller, all of it"],
 ];
 

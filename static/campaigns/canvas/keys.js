@@ -48,9 +48,15 @@ export class Keys {
     const here = event.target.closest("[data-open-step]");
     const steps = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
     if (event.key in steps) this.walk(steps[event.key]);
+    else if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) this.menu();
     else if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.aside(event.key === "ArrowLeft" ? -1 : 1);
     else if (!here || !this.store.editable || !this.act(event.key, here)) return;
     event.preventDefault();
+  }
+
+  // What a step's menu holds, from wherever in it the focus is.
+  menu() {
+    if (this.current && this.store.editable) this.deeds.menu(this.current, this.card(this.current));
   }
 
   walk(by) {

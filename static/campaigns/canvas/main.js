@@ -4,6 +4,7 @@ import { Deeds } from "./deeds.js";
 import { showKeys } from "./dialogs.js";
 import { draggable } from "./dragging.js";
 import { Keys } from "./keys.js";
+import { listed, marked } from "./notes.js";
 import { follow } from "./numbers.js";
 import { Panel } from "./panel.js";
 import { Saving } from "./saving.js";
@@ -34,56 +35,72 @@ function redraw({ show } = {}) {
   keys.restore(place, show);
   mark();
   tell();
+  stand();
   if (show !== undefined) view.show(keys.card(show)?.closest("[data-card]"));
 }
 
 function mark() {
   for (const card of plane.querySelectorAll("[data-card]")) {
     const open = store.selected !== null && card.dataset.card === store.selected && !document.querySelector("[data-panel]").hidden;
-    card.querySelector(".cv-open").toggleAttribute("aria-current", open);
+    if (open) card.querySelector(".cv-open").setAttribute("aria-current", "true");
+    else card.querySelector(".cv-open").removeAttribute("aria-current");
   }
 }
 
-// What is wrong with the whole, what can be undone, what is saved.
+// What is wrong, and what can be undone.
 function tell() {
-  const wrong = [...store.drawing.problems, ...store.drawing.entry.problems];
-  const steps = Object.values(store.drawing.steps).filter((step) => step.problems.length).length;
-  if (steps) wrong.push(`${steps === 1 ? "1 step is" : `${steps} steps are`} not complete yet; ${steps === 1 ? "it is" : "they are"} marked below.`);
-  const gone = Object.entries(store.numbers ?? {}).filter(([uid, found]) => found.waiting && !store.step(uid));
-  const people = gone.reduce((sum, [, found]) => sum + found.waiting, 0);
-  if (people) wrong.push(`${people === 1 ? "1 person waits" : `${people} people wait`} in steps that are not drawn any more; publishing asks what becomes of them.`);
-  notes.hidden = !wrong.length || !store.editable;
-  notes.replaceChildren(...(wrong.length ? [list(wrong)] : []));
+  const wrong = store.editable && listed(store);
+  notes.hidden = !wrong;
+  if (wrong && notes.firstElementChild?.isEqualNode(wrong)) return;
+  const here = notes.contains(document.activeElement) && document.activeElement.dataset.goTo;
+  notes.replaceChildren(...(wrong ? [wrong] : []));
+  if (typeof here === "string") (notes.querySelector(`[data-go-to="${CSS.escape(here)}"]`) ?? keys.card(here) ?? keys.card("")).focus();
+}
+
+// Whether all is saved; what was refused stays until something else is done.
+function stand(words) {
+  state.classList.remove("cv-refused");
   if (!store.editable) return;
   button("undo").disabled = !store.past.length;
   button("redo").disabled = !store.future.length;
   button("save").disabled = !store.dirty && !store.new && !panel.dirty;
-  state.textContent = store.dirty ? "Not saved yet" : store.new ? "" : "Saved";
+  state.textContent = words ?? (store.dirty || panel.dirty ? "Not saved yet" : store.new ? "" : "Saved");
 }
 
-function list(sentences) {
-  const shown = document.createElement("ul");
-  for (const sentence of sentences) shown.append(Object.assign(document.createElement("li"), { textContent: sentence }));
-  return shown;
+// For those who listen; the same sentence is said again, too.
+function say(sentence) {
+  said.textContent = said.textContent === sentence ? `${sentence}\u00a0` : sentence;
 }
 
 function refuse(sentence) {
-  said.textContent = sentence;
+  say(sentence);
   state.textContent = sentence;
   state.classList.add("cv-refused");
 }
 
+// The next step at which something is marked, from the one that has the focus on.
+function next() {
+  const places = marked(store).map(([uid]) => uid);
+  if (!places.length) { say("Nothing is marked."); return; }
+  const order = ["", ...store.drawing.order];
+  const here = order.indexOf(keys.current);
+  goTo(places.find((uid) => order.indexOf(uid) > here) ?? places[0]);
+}
+
+function goTo(uid) { view.show(keys.focus(uid)); }
+
 store.addEventListener("drawn", ({ detail }) => redraw(detail ?? {}));
 store.addEventListener("selected", () => {
   mark();
+  stand();
   if (store.selected) requestAnimationFrame(() => view.show(keys.card(store.selected)?.closest("[data-card]")));
 });
 store.addEventListener("focus", ({ detail }) => keys.focus(detail));
 store.addEventListener("remove", ({ detail }) => deeds.remove(detail));
 store.addEventListener("refused", ({ detail }) => refuse(detail));
-store.addEventListener("said", ({ detail }) => { said.textContent = detail; state.classList.remove("cv-refused"); tell(); });
-store.addEventListener("saved", ({ detail }) => { said.textContent = detail; state.classList.remove("cv-refused"); tell(); state.textContent = detail; });
-find("[data-panel]").addEventListener("input", tell);
+store.addEventListener("said", ({ detail }) => { say(detail); stand(); });
+store.addEventListener("saved", ({ detail }) => { say(detail); stand(detail); panel.refuse(""); });
+find("[data-panel]").addEventListener("input", () => stand());
 
 const DEEDS = {
   undo: () => store.undo(),
@@ -93,6 +110,7 @@ const DEEDS = {
   smaller: () => view.zoom(view.scale / 1.2),
   fit: () => view.fit(),
   keys: showKeys,
+  next,
 };
 find(".cv-bar").addEventListener("click", (event) => DEEDS[event.target.closest("[data-do]")?.dataset.do]?.());
 
@@ -101,21 +119,26 @@ stage.addEventListener("click", (event) => {
   if (!target) return;
   if (target.dataset.place) deeds.add(JSON.parse(target.dataset.place), target);
   else if (target.dataset.menu) deeds.menu(target.dataset.menu, target);
-  else if (target.dataset.go) view.show(keys.focus(target.dataset.go));
+  else if (target.dataset.go) goTo(target.dataset.go);
   else if (target.dataset.openStep) panel.open("step", target.dataset.openStep);
   else panel.open("entry", "");
+});
+
+notes.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-go-to]");
+  if (target) goTo(target.dataset.goTo);
 });
 
 const typing = (element) => element.closest?.("input, select, textarea, [contenteditable], dialog, [popover]");
 document.addEventListener("keydown", (event) => {
   const wide = event.ctrlKey || event.metaKey;
   if (wide && event.key.toLowerCase() === "s" && store.editable) { event.preventDefault(); saving.save(); return; }
-  if (event.key === "Escape" && !panel.dirty && find("[data-panel]").contains(event.target)) { panel.close(); return; }
+  if (event.key === "Escape" && !panel.box.hidden && (panel.box.contains(event.target) || stage.contains(event.target))) { panel.escape(); return; }
   if (typing(event.target)) return;
   if (wide && store.editable && event.key.toLowerCase() === "z") { event.preventDefault(); (event.shiftKey ? DEEDS.redo : DEEDS.undo)(); return; }
   if (wide && store.editable && event.key.toLowerCase() === "y") { event.preventDefault(); DEEDS.redo(); return; }
   if (wide || event.altKey) return;
-  const deed = { "+": "larger", "=": "larger", "-": "smaller", 0: "fit", "?": "keys" }[event.key];
+  const deed = { "+": "larger", "=": "larger", "-": "smaller", 0: "fit", "?": "keys", n: "next", N: "next" }[event.key];
   if (deed && !find("[data-panel]").contains(event.target)) { event.preventDefault(); DEEDS[deed](); }
 });
 

@@ -3,6 +3,7 @@ import { h, icon } from "../../segments/builder/dom.js";
 import { get } from "./net.js";
 
 const EVERY = 5000;
+const RARELY = 20000; // while the site does not answer, or somebody was logged out
 const BUSY = 20; // never more than a twentieth of the time is spent on asking
 const none = { waiting: 0, passed: 0, ways: {}, sent: 0, opened: 0, clicked: 0, failed: 0, why: [] };
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -25,15 +26,15 @@ export function numbersOf(store, uid, step) {
 
 function number(store, uid, found, [name, sign, words, list, query]) {
   const said = name === "failed" && store.step(uid)?.mails ? "not sent or came back" : words;
-  const told = `${exact.format(found[name])} ${said}${name === "failed" ? `: ${found.why.join(", ")}` : ""}`;
+  const why = name === "failed" ? `: ${found.why.map((one) => `${one.words} ${exact.format(one.count)}`).join(", ")}` : "";
+  const told = `${exact.format(found[name])} ${said}${why}`;
   const inside = [icon(sign), h("span", { "aria-hidden": "true" }, short.format(found[name])), h("span", { class: "cv-unseen" }, told)];
-  return linked(store, uid, found[name], `cv-number cv-${name}`, told, inside, list, query);
+  return linked(store, uid, found[name], `cv-number cv-${name}`, inside, list, query, { title: told, tabindex: "-1" });
 }
 
-function linked(store, uid, count, look, told, inside, list, query) {
-  if (!store.urls[list] || !count) return h("span", { class: look, title: told }, inside);
-  const href = `${store.urls[list]}&step=${encodeURIComponent(uid)}${query}`;
-  return h("a", { class: look, href, title: `${told}: see them`, tabindex: "-1" }, inside);
+function linked(store, uid, count, look, inside, list, query, more) {
+  if (!store.urls[list] || !count) return h("span", { class: look, ...more }, inside);
+  return h("a", { class: look, href: `${store.urls[list]}&step=${encodeURIComponent(uid)}${query}`, ...more }, inside);
 }
 
 // How many took a way that has words, behind these words.
@@ -43,9 +44,24 @@ export function countOf(store, { from, arm, label }) {
   if (!count) return holder;
   const told = `${exact.format(count)} took the way “${label}”`;
   const inside = [h("span", { "aria-hidden": "true" }, short.format(count)), h("span", { class: "cv-unseen" }, told)];
-  holder.append(linked(store, from, count, "cv-number", told, inside, "taken", `&way=by:${encodeURIComponent(arm)}`));
+  holder.append(linked(store, from, count, "cv-number", inside, "taken", `&way=by:${encodeURIComponent(arm)}`, { title: told, tabindex: "-1" }));
   return holder;
 }
+
+// All of them in words, for the panel: on a card there is room for signs only.
+export function cameOf(store, uid) {
+  const found = { ...none, ...store.numbers?.[uid] };
+  const share = (name) => (found.sent && ["opened", "clicked"].includes(name) ? ` (${Math.round((100 * found[name]) / found.sent)} %)` : "");
+  const rows = SHOWN.filter(([name]) => found[name] > 0).map(([name, , words, list, query]) => {
+    const said = `${exact.format(found[name])} ${name === "failed" && store.step(uid)?.mails ? "not sent or came back" : words}${share(name)}`;
+    const why = name === "failed" && h("ul", {}, found.why.map((one) => h("li", {},
+      inWords(store, uid, one.count, `${exact.format(one.count)} ${one.words}`, list, `&way=not:${encodeURIComponent(one.key)}`))));
+    return h("li", {}, inWords(store, uid, found[name], said, list, query), why);
+  });
+  return rows.length ? [h("h3", { class: "cv-part-title" }, "What came of it"), h("ul", { class: "cv-came" }, rows)] : [];
+}
+
+const inWords = (store, uid, count, said, list, query) => linked(store, uid, count, "cv-in-words", said, list, query);
 
 // The links of the card that has the focus stay within reach of Tab.
 function renewed(old, fresh) {
@@ -61,9 +77,8 @@ export function follow(store, plane) {
     if (!document.hidden) {
       const begun = performance.now();
       const answer = await get(store.urls.numbers);
-      if (answer.status === 403) return; // logged out
       if (answer.steps) show(answer.steps);
-      waits = Math.max(EVERY, (performance.now() - begun) * BUSY);
+      waits = Math.max(answer.steps ? EVERY : RARELY, (performance.now() - begun) * BUSY);
     }
     setTimeout(renew, waits);
   }

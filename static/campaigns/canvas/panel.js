@@ -1,7 +1,12 @@
 // The side panel: its forms come from the server and are checked there; here nothing is read out of them.
 import { send } from "./net.js";
+import { cameOf } from "./numbers.js";
 import { told } from "./reading.js";
 
+const CHANGED = {
+  entry: "The settings of the whole were changed.", trigger: "What lets people in was changed.",
+  exit: "When people leave early was changed.", goal: "The goal was changed.",
+};
 const PAUSE = 500; // after the last key, before the words are asked for anew
 
 export class Panel {
@@ -11,6 +16,8 @@ export class Panel {
     box.addEventListener("click", (event) => this.clicked(event));
     for (const name of ["input", "change"]) box.addEventListener(name, () => this.typed());
     store.addEventListener("drawn", ({ detail }) => this.follow(detail));
+    store.addEventListener("numbers", () => this.count());
+    store.addEventListener("refused", ({ detail }) => this.refuse(detail));
   }
 
   get form() { return this.box.querySelector("form"); }
@@ -33,16 +40,23 @@ export class Panel {
     if (!this.store.editable) { this.read(what, key); return; }
     if (!quiet && this.dirty && !(await this.apply({ next: true }))) return;
     const number = ++this.asked;
-    this.back = fresh || quiet || document.querySelector("[data-stage]").contains(document.activeElement) ? this.back : null;
+    const before = { what: this.what, key: this.key };
     Object.assign(this, { what, key });
     const answer = await send(this.store.urls.panel, this.data("open"));
     if (number !== this.asked) return;
-    if (answer.refused) { this.close(); this.store.tell("refused", answer.refused); return; }
+    if (answer.refused) {
+      if (this.form) Object.assign(this, before);
+      else this.close();
+      this.store.tell("refused", answer.refused);
+      return;
+    }
     this.show(answer.html);
     this.store.selected = what === "step" ? key : "";
     this.store.tell("selected");
     if (quiet) return;
-    const first = this.box.querySelector(".cv-panel-body :is(input:not([type=hidden]), select, textarea, button:not([disabled]))");
+    await null; // until the scripts of the form have hidden what is not for people
+    const shown = (what) => [...this.box.querySelectorAll(`.cv-panel-body :is(${what})`)].find((one) => one.checkVisibility());
+    const first = shown("input:not([type=hidden]), select, textarea") ?? shown("button:not([disabled])");
     (fresh && first ? first : this.box.querySelector("[data-panel-title]")).focus({ preventScroll: true });
   }
 
@@ -51,6 +65,7 @@ export class Panel {
     Object.assign(this, { what, key });
     this.box.replaceChildren(told(this.store, key));
     this.reveal(key);
+    this.count();
     this.box.querySelector("h2").focus({ preventScroll: true });
   }
 
@@ -61,13 +76,41 @@ export class Panel {
     this.store.tell("selected");
   }
 
-  show(html) {
+  // `kept`: what it shows is in the document; scripts of forms may fill in numbers first.
+  show(html, kept = true) {
     this.box.innerHTML = html;
     this.box.hidden = false;
     document.querySelector(".cv-work").classList.add("cv-with-panel");
-    this.before = this.now();
+    this.before = kept ? this.now() : null;
+    if (kept) queueMicrotask(() => { if (this.form) this.before = this.now(); });
     this.tidy();
+    this.count();
     document.dispatchEvent(new CustomEvent("canvas:panel", { detail: this.box }));
+  }
+
+  // What came of the step, while it is looked at.
+  count() {
+    const place = this.box.querySelector("[data-came]");
+    if (!place || place.contains(document.activeElement)) return;
+    const told = this.what === "step" && this.store.numbers ? cameOf(this.store, this.key) : [];
+    place.hidden = !told.length;
+    place.replaceChildren(...told);
+  }
+
+  // Where something could not be done it is said beside the buttons, too: on a phone the panel covers all else.
+  refuse(sentence) {
+    this.box.querySelector("[data-refused]")?.remove();
+    if (!sentence) return;
+    const said = Object.assign(document.createElement("p"), { className: "cv-refusal", textContent: sentence });
+    said.dataset.refused = "";
+    this.box.querySelector(".cv-panel-foot")?.prepend(said);
+  }
+
+  // Esc leaves as Cancel does, but never with something that was typed.
+  async escape() {
+    if (this.dirty) this.store.tell("refused", "What you typed is not kept yet: Done keeps it, Cancel leaves it.");
+    else if (this.store.editable) await this.leave(this.what);
+    else this.close();
   }
 
   close() {
@@ -83,40 +126,52 @@ export class Panel {
     if (inside) this.store.tell("focus", uid);
   }
 
-  // True where what was typed is in the document now.
+  // True where what was typed is in the document now. Pressed twice, it is done once.
   async apply({ next = false } = {}) {
+    if (!this.form || this.leaving) return true;
+    this.applying ??= this.store.turn(() => this.applied()).finally(() => { this.applying = null; });
+    const done = await this.applying;
+    const added = this.key?.startsWith("new"); // it is there now, and would be added again
+    if (done && (!next || added) && !this.leaving) await this.leave(this.what);
+    return done;
+  }
+
+  async applied() {
     if (!this.form) return true;
     const { what, key } = this;
     const answer = await send(this.store.urls.panel, this.data("apply"));
     if (answer.refused) { this.store.tell("refused", answer.refused); return false; }
     if (answer.html) {
-      this.show(answer.html);
-      this.before = null; // it is not kept yet
+      this.show(answer.html, false);
       (this.box.querySelector("[aria-invalid=true], .cp-wrong :is(input, select, textarea)") ?? this.box.querySelector("[data-panel-title]")).focus();
       return false;
     }
     this.before = this.now();
-    this.applied = true;
-    const words = what === "step" ? `“${answer.drawing.steps[key]?.title ?? "The step"}” was changed.` : "What lets people in was changed.";
+    const words = what === "step" ? `“${answer.drawing.steps[key]?.title ?? "The step"}” was changed.` : CHANGED[what];
     if (!this.store.commit(answer, { words, show: what === "step" ? key : undefined, from: "panel" })) this.store.tell("said", "Nothing was changed.");
-    if (!next) await this.leave(what);
     return true;
   }
 
   // From a trigger, an exit or a goal one comes back to the whole.
   async leave(what) {
-    if (["trigger", "exit", "goal"].includes(what)) await this.open("entry", "", { quiet: false });
+    this.leaving = true;
+    if (["trigger", "exit", "goal"].includes(what)) await this.open("entry", "");
     else this.close();
+    this.leaving = false;
   }
 
   async drop() {
     if (this.what === "step") { this.store.tell("remove", this.key); return; }
+    if (this.leaving) return;
     const { what } = this;
-    const answer = await send(this.store.urls.panel, this.data("remove"));
-    if (answer.refused) { this.store.tell("refused", answer.refused); return; }
-    this.before = this.now();
-    this.store.commit(answer, { words: "It was removed.", from: "panel" });
-    await this.leave(what);
+    const done = await this.store.turn(async () => {
+      const answer = await send(this.store.urls.panel, this.data("remove"));
+      if (answer.refused) { this.store.tell("refused", answer.refused); return false; }
+      this.before = this.now();
+      this.store.commit(answer, { words: "It was removed.", from: "panel" });
+      return true;
+    });
+    if (done) await this.leave(what);
   }
 
   async clicked(event) {
@@ -132,6 +187,7 @@ export class Panel {
 
   typed() {
     this.tidy();
+    this.refuse("");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), PAUSE);
   }

@@ -9,7 +9,8 @@ export function told(store, uid) {
     h("header", { class: "cv-panel-head" }, icon(uid ? step.icon : "login"), h("h2", { tabindex: "-1" }, uid ? step.label : "Who enters"),
       h("button", { type: "button", class: "cp-tool", "data-close": true, "aria-label": "Close", title: "Close" }, icon("close"))),
     h("div", { class: "cv-panel-body" }, sentences.filter(Boolean).map((sentence) => h("p", {}, sentence)),
-      (uid ? [...step.problems, ...step.notes] : problems).map((sentence) => h("p", { class: "cp-error" }, sentence))));
+      (uid ? [...step.problems, ...step.notes] : problems).map((sentence) => h("p", { class: "cp-error" }, sentence)),
+      h("section", { "data-came": true, "aria-label": "What came of it", hidden: true })));
 }
 
 const capital = (words) => words && words[0].toUpperCase() + words.slice(1);

@@ -9,11 +9,12 @@ export class Saving {
   }
 
   async save() {
+    await this.store.awaited;
     if (this.busy || (this.panel.dirty && !(await this.panel.apply({ next: true })))) return;
     this.busy = true;
     this.store.tell("said", "Saving …");
-    const { document: sent, revision } = this.store;
-    const answer = await send(this.store.urls.save, { document: sent, revision });
+    const { document: sent, revision, made } = this.store;
+    const answer = await send(this.store.urls.save, { document: sent, revision, made });
     this.busy = false;
     if (answer.status === 409) { await this.conflict(answer); return; }
     if (answer.refused) { this.store.tell("refused", answer.refused); return; }

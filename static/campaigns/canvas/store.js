@@ -38,9 +38,15 @@ export class Store extends EventTarget {
     if (how.words) this.tell("said", how.words);
   }
 
-  undo() { this.travel(this.past, this.future, "Undone"); }
+  // Whatever changes the document waits for what was asked before: it is done to what that left.
+  turn(task) {
+    this.awaited = this.awaited.then(task);
+    return this.awaited;
+  }
 
-  redo() { this.travel(this.future, this.past, "Done again"); }
+  undo() { return this.turn(async () => this.travel(this.past, this.future, "Undone")); }
+
+  redo() { return this.turn(async () => this.travel(this.future, this.past, "Done again")); }
 
   travel(from, to, word) {
     const there = from.pop();
@@ -49,14 +55,12 @@ export class Store extends EventTarget {
     this.put(there, { words: there.words ? `${word}: ${there.words}` : `${word}.` });
   }
 
-  // The next deed waits for the one before: it is done to what that one left.
   do(deed, words, show) {
-    this.awaited = this.awaited.then(async () => {
+    return this.turn(async () => {
       const answer = await send(this.urls.draw, { document: this.document, deed });
       if (answer.refused) this.tell("refused", answer.refused);
       else this.commit(answer, { words, show: show ?? answer.shown });
       return answer;
     });
-    return this.awaited;
   }
 }

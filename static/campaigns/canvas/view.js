@@ -55,7 +55,8 @@ export class View {
   }
 
   show(element) {
-    if (!element || this.narrow) return;
+    if (!element) return;
+    if (this.narrow) { element.scrollIntoView({ block: "center" }); return; }
     const [box, stage] = [element.getBoundingClientRect(), this.stage.getBoundingClientRect()];
     const away = box.top < stage.top + 20 || box.bottom > stage.bottom - 60 || box.left < stage.left + 10 || box.right > stage.right - 10;
     if (away) this.stage.scrollBy({ left: box.left - stage.left - stage.width / 2 + box.width / 2, top: box.top - stage.top - stage.height / 3, behavior: "smooth" });

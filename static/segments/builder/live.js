@@ -42,7 +42,8 @@ const question = (builder) => ({ tree: builder.tree(), subject: builder.subject,
 function token(box) {
   const name = "[name=csrfmiddlewaretoken]";
   const field = box.closest("form")?.querySelector(name) ?? document.querySelector(name);
-  return field?.value ?? document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+  // The cookie comes first: who logs in again in another tab gets another token.
+  return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? field?.value ?? "";
 }
 
 function show(builder, panel, found, ok) {
