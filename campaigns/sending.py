@@ -16,7 +16,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import local
 from uuid import UUID
@@ -25,7 +24,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 
-from campaigns import answers, doors, settling, worked_out
+from campaigns import agreeing, answers, doors, settling, worked_out
 from campaigns.claiming import LEASE_SECONDS, claim, give_back, renew
 from campaigns.compiling import RenderedEmail
 from campaigns.delivery import Outcome
@@ -46,34 +45,6 @@ BATCH_SECONDS = 0.6
 # A batch begins no mail after so many seconds: a task's 45 s, these and a last mail fit into django-q2's 300.
 MOST_SECONDS = 120
 OUTAGE_SECONDS = 90  # waited for a database that is away: longer than a lease, shorter than a task may take
-
-
-HELD_FOR_TESTS = " What an address has refused holds for test runs, too."
-
-
-def _is_of_copy(message: Message) -> bool:
-    """Was it made by a test run?"""
-    return message.campaign is not None and message.campaign.test_of_id is not None
-
-
-def _is_of_a_run(message: Message) -> bool:
-    """Is it a mail of a test run? Those need nobody's consent, but anybody can be made a test contact."""
-    return _is_of_copy(message) and message.purpose != Message.Purpose.NOTE
-
-
-def _asked_of(message: Message) -> tuple[int | None, bool, bool]:
-    """Of which topic consent is needed, whether an unsubscription from everything is passed by, whether it is a test.
-
-    A test run's draft may say of any mail that it is transactional, so no mail of a run passes by a refusal.
-    """
-    if _is_of_a_run(message):
-        return None, False, True
-    return message.topic_id, message.purpose != Message.Purpose.MARKETING, False
-
-
-def _in_words(verdict: consent.Verdict, is_test: bool) -> consent.Verdict:
-    refused = is_test and verdict.outcome in ("unsubscribed", "suppressed")
-    return replace(verdict, sentence=verdict.sentence + HELD_FOR_TESTS) if refused else verdict
 
 
 def send_due(now: datetime) -> int:
@@ -191,7 +162,7 @@ class Batch:
         self.site = SiteSettings.get()
         self._settle_what_may_not_go()
         self.tags = self._read_tags()
-        self.shown = doors.shown([one for one in self.messages if _is_of_copy(one)], self.now)
+        self.shown = doors.shown([one for one in self.messages if agreeing.is_of_a_run(one)], self.now)
         self._read_what_is_worked_out()
         with settling.at_work():
             self.transport.send_all(self._mails(), self._commit)
@@ -203,7 +174,7 @@ class Batch:
         """Early, so that nothing is rendered in vain; it is asked again under the lock, just before the dot."""
         results = [answers.withdrawn(message) for message in self._withdrawn()]
         self._settle(results)
-        self.verdicts = {message.pk: verdict for message, verdict in self._verdicts(self.messages)}
+        self.verdicts = {message.pk: verdict for message, verdict in agreeing.verdicts(self.messages, self.now)}
         results = [
             answers.refused(message, self.verdicts[message.pk], self.now)
             for message in self.messages
@@ -227,16 +198,6 @@ class Batch:
         settling.settle(results, self.now)
         gone = {result.message.pk for result in results}
         self.messages = [message for message in self.messages if message.pk not in gone]
-
-    def _verdicts(self, messages: Sequence[Message]) -> Iterator[tuple[Message, consent.Verdict]]:
-        groups: dict[tuple[int | None, bool, bool], list[Message]] = {}
-        for message in messages:
-            groups.setdefault(_asked_of(message), []).append(message)
-        for (topic_id, exempt, is_test), members in groups.items():
-            found = consent.verdicts({m.address_id for m in members if m.address_id}, topic_id, exempt, self.now)
-            gone = consent.Verdict(False, "no_address", "The contact has no e-mail address.")
-            for message in members:
-                yield message, _in_words(found.get(message.address_id or 0, gone), is_test)
 
     def _read_tags(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
@@ -299,7 +260,7 @@ class Batch:
             return True
         with transaction.atomic():
             list(Address.objects.filter(messages=message).select_for_update(no_key=True, of=("self",)))
-            [(_, verdict)] = self._verdicts([message])
+            [(_, verdict)] = agreeing.verdicts([message], self.now)
             if verdict.allowed:
                 return settling.mark_sending(message, verdict, LEASE_SECONDS)
             settling.settle([answers.refused(message, verdict, self.now)], self.now)
