@@ -80,10 +80,12 @@ def guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def default(value: object, fallback: object = "", *, allow_false: bool = False) -> object:
-    """`fallback` where the value is missing, false or empty; 0 is a value."""
+    """`fallback` where the value is missing, false, empty or nothing but spaces; 0 is a value."""
     if value is False:
         return value if allow_false else fallback
-    if value is None or isinstance(value, Undefined) or value in ("", [], {}):
+    if isinstance(value, str):
+        return value if value.strip() else fallback
+    if value is None or isinstance(value, Undefined) or value in ([], {}):
         return fallback
     return value
 

@@ -117,6 +117,7 @@ def test_a_missing_value_fails_the_message_and_is_named(path):
         ("{{ contact.plan | upcase | append: '!' | default: 'free' }}", "free"),
         ("{{ contact.empty | default: 'x' }}{{ contact.nothing | default: 'y' }}", "xy"),
         ("{{ contact.plan | default: contact.first_name }}", "Ann"),
+        ("{{ '  ' | default: 'there' }}", "there"),
         ("{{ 0 | default: 5 }}", "0"),
         ("{% if contact.plan %}a{% else %}b{% endif %}", "b"),
         ("{% if contact.plan == 'pro' or contact.plan > 3 or contact.plan contains 'x' %}a{% endif %}b", "b"),
