@@ -151,7 +151,7 @@ class _Step:
             return set()
         return {place for place in places if visits[place].enrollment.entered_at < begun + FIRST_DAYS}
 
-    def take(self, people: int, released: int, first: int) -> tuple[int, int]:
+    def take(self, people: int, released: int, first: int = 0) -> tuple[int, int]:
         """For how many of the people there is room, and how many the step has mailed today with them.
 
         Those of the first days take no room from the others, as long as they are no more than was expected a day.
