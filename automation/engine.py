@@ -59,8 +59,11 @@ def wake(messages: Sequence[Message], now: datetime) -> None:
 
 
 def withdrawn(message_ids: Collection[UUID]) -> set[UUID]:
-    """Those whose visit is over: whoever left could not cancel what was just being handed over."""
-    over = Visit.objects.filter(message__in=message_ids, left_at__isnull=False)
+    """Those whose visit is over: whoever left could not cancel what was just being handed over.
+
+    Not those who went on because nobody knew what had become of it: only a person has that sent again.
+    """
+    over = Visit.objects.filter(message__in=message_ids, left_at__isnull=False).exclude(arm=Message.Outcome.UNKNOWN)
     return set(over.values_list("message_id", flat=True))
 
 

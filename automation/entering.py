@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import BooleanField, Case, Expression, F, OuterRef, QuerySet, Subquery, Value, When
 
+from automation import watching
 from automation.admitting import Admitted, Match, Refused, admit
 from automation.documents import of_version, of_versions
 from automation.enrolling import Start, occasion
@@ -38,7 +39,7 @@ def enter(batch: Batch) -> None:
         return
     campaigns = _campaigns_for({event.type for event in events.values()})
     if campaigns and (matches := matching_events(campaigns, events, batch.now)):
-        admit(matches, batch.now)
+        watching.catch_up(batch, admit(matches, batch.now).entered)
 
 
 def enter_contacts(

@@ -5,10 +5,12 @@ at most two for what they fit (a UNION each), one for their campaigns, and as ma
 follows as there are reasons; never one per contact.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import CharField, Q, QuerySet, TextField, Value
@@ -50,11 +52,34 @@ def follow(batch) -> None:
     written = reading.of(batch)
     versions = _versions(written)
     people = _people(versions, written, batch.now) if versions else []
-    if not people:
+    if people:
+        _settle(list(_met(people, batch.triggering, batch.now)), batch.now)
+
+
+def catch_up(batch, entered: Collection[int]) -> None:
+    """These contacts came in by this batch: what they did next may stand in it as well, and nobody has looked at it.
+
+    Where the engine was away for a while that may be hours of their life. No query where each did but one thing.
+    """
+    events: list[Event] = batch.triggering
+    times = Counter(event.contact_id for event in events)
+    busy = {pk for pk in entered if times[pk] > 1}
+    written = {token: its & busy for token, its in reading.of(batch).items() if its & busy} if busy else {}
+    versions = _versions(written) if written else {}
+    if not versions:
         return
-    found = list(_met(people, batch.triggering, batch.now))
+    order = {event.pk: place for place, event in enumerate(events)}
+    people = [
+        Inside(person.row, person.document, [one for one in person.watching if one.watch.event])
+        for person in _people(versions, written, batch.now)
+        if person.row.entered_at == batch.now and person.row.event_id in order
+    ]
+    _settle(list(_met(people, events, batch.now, order)), batch.now)
+
+
+def _settle(found: list[Met], now: datetime) -> None:
     if found:
-        _act(found, _hold({met.row.campaign_id for met in found}), batch.now)
+        _act(found, _hold({met.row.campaign_id for met in found}), now)
 
 
 def _hold(campaigns: Collection[int]) -> set[int]:
@@ -110,8 +135,10 @@ def _concerns(
     return read or (not one.watch.event and row.contact_id in everything)
 
 
-def _met(people: list[Inside], events: Iterable[Event], now: datetime) -> Iterator[Met]:
-    """Which of them met what, each watch once per enrollment."""
+def _met(
+    people: list[Inside], events: Iterable[Event], now: datetime, order: Mapping[UUID, int] | None = None
+) -> Iterator[Met]:
+    """Which of them met what, each watch once per enrollment; by events after that which let them in, where ordered."""
     questions: dict[tuple[int, str, str, str], Question] = {}
     for person in people:
         for one in person.watching:
@@ -119,11 +146,13 @@ def _met(people: list[Inside], events: Iterable[Event], now: datetime) -> Iterat
             questions.setdefault(key, Question(one)).rows.append(person)
     asked = list(questions.values())
     here = now.astimezone(SiteSettings.get().zone)
-    yield from _by_event([one for one in asked if one.watching.watch.event], list(events), here)
+    yield from _by_event([one for one in asked if one.watching.watch.event], list(events), here, order or {})
     yield from _by_condition([one for one in asked if not one.watching.watch.event], here)
 
 
-def _by_event(questions: list[Question], events: list[Event], now: datetime) -> Iterator[Met]:
+def _by_event(
+    questions: list[Question], events: list[Event], now: datetime, order: Mapping[UUID, int]
+) -> Iterator[Met]:
     limits = event_types.late_limits() if questions else {}
     by_type: dict[str, list[Event]] = {}
     for event in events:
@@ -136,18 +165,21 @@ def _by_event(questions: list[Question], events: list[Event], now: datetime) -> 
             for event in by_type.get(watch.event, ()):
                 if watch.filter and event.pk not in fitting[id(question)]:
                     continue
+                if order and person.row.event_id and order[event.pk] < order[person.row.event_id]:
+                    continue
                 if counts(event, person.row, person.document, limits):
                     yield Met(person.row, person.document, question.watching, event)
                     break
 
 
 def counts(event: Event, row: Enrollment, document: Document, limits: Mapping) -> bool:
-    """Is it about this enrollment: the same contact and key, after the entry, and told in time?
+    """Is it about this enrollment: the same contact and key, after what let them in, and told in time?
 
     One without the key's property is about all of a contact's enrollments: whoever deletes the account names no cart.
     Where the engine was down the event itself was not late.
     """
-    if event.contact_id != row.contact_id or event.occurred_at < row.entered_at or event.pk == row.event_id:
+    began = min(row.entered_at, row.event_at or row.entered_at)
+    if event.contact_id != row.contact_id or event.occurred_at < began or event.pk == row.event_id:
         return False
     limit = limits.get(event.type, event_types.LATE_LIMIT)
     if limit is not None and event.received_at - event.occurred_at > limit:

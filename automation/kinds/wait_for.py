@@ -4,28 +4,24 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, Q, QuerySet, Value
 
-from automation import pace
+from automation import heard, pace
 from automation.documents import of_version
 from automation.forms.wait_for import WaitForForm
 from automation.in_hand import A_MOMENT
 from automation.kinds.arms import read
 from automation.kinds.wait import LONGEST_DAYS, begun, since
-from automation.models import Enrollment, Visit
+from automation.models import Enrollment
 from automation.zones import in_zone, spoken
 from campaigns import watches
-from campaigns.document import Document, Watch
+from campaigns.document import Watch
 from campaigns.step_kinds import Arm, Done, Outcome, StepKind, Wait
 from campaigns.watches import AGAIN, in_words
-from events.models import Event
 from lib import durations
 from lib.words import capital
 from ops.models import SiteSettings
 from segments import conditions
-from segments.happened import CLOCKS
 from segments.membership import hold_free
 
 MAX_ARMS = 10
@@ -53,7 +49,7 @@ class WaitForKind(StepKind):
     key, label, icon, group = "wait_for", "Wait for", "pending_actions", "Timing"
     help = "Until they do something, or a condition comes true; else another way when the time is up."
     form = WaitForForm
-    saw = {"since": "Counted from", "until": "Waited at most until"}
+    saw = {"since": "Counted from", "until": "Waited at most until", "heard_since": ""}
     by_the_clock = True
 
     def problems(self, config):
@@ -124,7 +120,7 @@ class WaitForKind(StepKind):
 
     def run(self, visits, now):
         settings = msgspec.convert(visits[0].step.config, Settings)
-        fresh = {visit.enrollment.contact_id for visit in visits if not _has_begun(visit)}
+        fresh = {visit.enrollment.contact_id for visit in visits if not heard.has_begun(visit)}
         free = hold_free(fresh) if fresh else set()
         asking = [visit for visit in visits if _asks(visit, free)]
         true = _first(settings, asking, now)
@@ -146,8 +142,9 @@ class _Turn:
             return self._woken(visit, woken)
         if arm:
             return Done(f"{capital(self.words[arm.uid])}: so it was, and they went on.", arm=arm.uid)
-        if not _has_begun(visit) and visit.enrollment.contact_id not in self.free:
-            return Wait("Their news are being looked through just now.", self.now + A_MOMENT)
+        if not heard.has_begun(visit) and visit.enrollment.contact_id not in self.free:
+            noted = heard.noted(visit, pace.real(visit.enrollment, self.now))
+            return Wait("Their news are being looked through just now.", self.now + A_MOMENT, facts={**facts, **noted})
         start = _start(visit, self.now)
         until = _until(self.settings, visit, start)
         if self.now >= until:
@@ -155,7 +152,8 @@ class _Turn:
         words = f"Waits until {' or '.join(self.words.values())}, at most until "
         local = in_zone(until, visit.enrollment.contact.timezone, self.site)
         due = min(until, self.now + LOOK) if self.turns else until
-        told = {**facts, "since": start.isoformat(), "until": until.isoformat()}
+        told = {**facts, **heard.noted(visit, pace.real(visit.enrollment, self.now))}
+        told |= {"since": start.isoformat(), "until": until.isoformat()}
         return Wait(f"{words}{local}."[:400], due, facts=told, listens=True)
 
     def _woken(self, visit, woken: dict) -> Outcome:
@@ -199,21 +197,16 @@ def _turns(settings: Settings) -> bool:
     )
 
 
-def _has_begun(visit) -> bool:
-    """Does it listen already? What it waits for can then not have passed it by."""
-    return "until" in (visit.facts or {})
-
-
 def _asks(visit, free: set[int]) -> bool:
     """Who has just come, and whose time is up or whose condition time may have turned; not who was woken."""
-    if _has_begun(visit):
+    if heard.has_begun(visit):
         return "woken" not in visit.facts
     return visit.enrollment.contact_id in free
 
 
 def _start(visit, now: datetime) -> datetime:
     """From when its time counts."""
-    return since(visit) if _has_begun(visit) else begun(pace.began(visit.enrollment), now)
+    return since(visit) if heard.has_begun(visit) else begun(pace.began(visit.enrollment), now)
 
 
 def _until(settings: Settings, visit, start: datetime) -> datetime:
@@ -229,9 +222,10 @@ def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Wat
         return {}
     rows = [visit.enrollment for visit in visits]
     here = now.astimezone(SiteSettings.get().zone)
+    of_its_time = heard.of_its_time(settings.since, visits, pace.real(rows[0], here))
     queries = []
     for number, arm in enumerate(settings.arms):
-        true = _true(arm, settings.since, rows, here)
+        true = _true(arm, of_its_time, rows, here)
         queries.append(true.order_by().annotate(place=Value(number)).values_list("pk", "place"))
     places: dict[int, int] = {}
     for pk, place in queries[0].union(*queries[1:], all=True):
@@ -239,30 +233,9 @@ def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Wat
     return {pk: settings.arms[place] for pk, place in places.items()}
 
 
-def _true(arm: Watch, since: str, rows: Sequence[Enrollment], now: datetime) -> QuerySet:
+def _true(arm: Watch, since: Q, rows: Sequence[Enrollment], now: datetime) -> QuerySet:
     contacts = {row.contact_id for row in rows}
     asked = Enrollment.objects.filter(pk__in=[row.pk for row in rows])
     if not arm.event:
         return asked.filter(conditions.compiled(arm.condition, "enrollment", now, only=contacts))
-    began = _since(since, pace.real(rows[0], now))
-    return asked.filter(Exists(_happened(arm, began, of_version(rows[0].version_id), contacts, now)))
-
-
-def _since(since: str, now: datetime) -> Q:
-    """Which events are of that time, for the enrollment that asks."""
-    if since == "step":  # what the pipeline read just before they listened, or while they had to wait for a lane
-        here = Visit.objects.filter(enrollment=OuterRef(OuterRef("pk")), left_at=None)
-        entered = Coalesce(Subquery(here.values("entered_at")), Value(now))
-        return Q(occurred_at__gte=entered, received_at__gte=now - CLOCKS)
-    if since == "entry":
-        return Q(occurred_at__gte=OuterRef("entered_at")) & ~Q(pk=OuterRef("event_id"))
-    return Q()
-
-
-def _happened(arm: Watch, since: Q, document: Document, contacts: set[int], now: datetime) -> QuerySet:
-    """Events that count for the enrollment that asks: of its contact, under its key, since then."""
-    events = Event.objects.filter(since, contact_id=OuterRef("contact_id"), type=arm.event)
-    if key := document.entry_key:
-        named = events.annotate(named=KeyTextTransform(key, "properties"))
-        events = named.filter(Q(named=None) | Q(named=OuterRef("entry_key")))
-    return events.filter(conditions.compiled(arm.filter, "event", now, only=contacts)) if arm.filter else events
+    return asked.filter(Exists(heard.happened(arm, since, of_version(rows[0].version_id), contacts, now)))

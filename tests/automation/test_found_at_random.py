@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from automation import by_hand
 from automation.advancing import advance
 from automation.models import Enrollment, Visit
-from campaigns import lifecycle
+from campaigns import lifecycle, releasing
 from campaigns.document import Reentry, Trigger, Watch
 from campaigns.models import Campaign, FrequencyCap, Message
 from campaigns.resuming import Resumption
@@ -19,7 +19,7 @@ from tests import engine
 from tests.automation.flows import flow, mail, step, wait
 from tests.automation.publishing_again import edit, publish
 from tests.connections import others_waiting_for_a_row
-from tests.factories import NOW
+from tests.factories import NOW, TemplateFactory
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -116,6 +116,20 @@ def test_a_person_ends_a_wait_for_something_too(track, inbox):
         "timeout",
         "A person ended the wait on Mon 2 Mar 2026, 10:00 (UTC), before the time was up.",
     )
+
+
+def test_a_receipt_of_which_nobody_knows_is_sent_again_when_a_person_says_so(track, inbox):
+    """By then its reader has gone on: whoever waited for the answer took the way “unknown”."""
+    receipt = step("m", "email", {"template": TemplateFactory(subject="Receipt", transactional=True).pk}, "w")
+    flow(receipt, wait("w", 9))
+    inbox.on("DOT", drop=True, accept=False, times=2)
+    enter(track)
+    engine.run(NOW + HOUR)
+    assert (Message.objects.get().state, row().step_uid) == ("unknown", "w")
+    assert releasing.resend(Message.objects.all(), None, NOW + HOUR) == 1
+    engine.run(NOW + HOUR)
+    assert [mail.message["Subject"] for mail in inbox.accepted] == ["Receipt"]
+    assert (Message.objects.get().state, row().step_uid) == ("sent", "w")
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from automation import met
+from automation import advancing, met, releasing
 from automation.forms.wait_for import WaitForForm
 from automation.kinds.wait_for import WaitForKind
 from automation.models import Enrollment, Visit
@@ -208,6 +208,41 @@ def test_while_the_campaign_is_paused_what_happens_is_not_lost(inbox, track):
     lifecycle.resume(campaign, None, NOW + 3 * HOUR)
     engine.run(NOW + 3 * HOUR)
     assert mails(inbox) == [("ann", "Thanks")]
+
+
+def test_what_they_did_while_a_fault_had_stopped_them_counts(inbox, track):
+    abandoned(timeout={"amount": 9, "unit": "days"})
+    abandons(track)
+    advancing.park(Enrollment.objects.get(), ValueError("boom"), NOW)
+    track(NOW + HOUR, "ann", "order.completed")
+    track(NOW + HOUR, "ben", "order.completed")
+    abandons(track, "ben", NOW + 3 * DAY)
+    releasing.release(Enrollment.objects.all(), None, NOW + 3 * DAY)
+    engine.run(NOW + 3 * DAY)
+    assert mails(inbox) == [("ann", "Thanks")], "ben bought before he came here"
+
+
+@pytest.mark.parametrize("since", ["step", "entry"])
+def test_who_bought_before_the_engine_got_round_to_it_is_not_reminded(inbox, track, since):
+    """It was away for an hour; the cart was abandoned and the order completed meanwhile, by ben in the other order."""
+    abandoned(since=since)
+    track(NOW, "ben", "order.completed", run=False)
+    for user in ("ann", "ben"):
+        track(NOW + MINUTE, user, "cart.abandoned", traits={"email": f"{user}@example.com"}, run=False)
+    track(NOW + 9 * MINUTE, "ann", "order.completed", run=False)
+    engine.run(NOW + HOUR)
+    assert mails(inbox) == [("ann", "Thanks")]
+    engine.run(NOW + 2 * DAY)
+    assert mails(inbox) == [("ann", "Thanks"), ("ben", "Your cart")]
+
+
+def test_what_names_no_cart_is_about_all_of_them_also_where_it_was_done_before_they_listened(inbox, track):
+    abandoned(entry_key="cart_id")
+    abandons(track, cart_id="a")
+    track(NOW, "ann", "cart.abandoned", run=False, cart_id="b")
+    track(NOW + MINUTE, "ann", "order.completed", run=False)
+    engine.run(NOW + HOUR)
+    assert mails(inbox) == [("ann", "Thanks")] * 2
 
 
 def test_late_events_do_not_wake(inbox, track):

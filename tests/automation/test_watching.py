@@ -49,6 +49,23 @@ def test_an_exit_acts_in_the_middle_of_a_wait(inbox, track):
     assert mails(inbox) == []
 
 
+def test_what_they_did_after_the_trigger_counts_also_where_the_engine_reads_both_at_once(inbox, track):
+    """As after an outage: the campaign lets nobody in twice over, and what came before the trigger is no reason."""
+    campaign(exits=[Watch(**BOUGHT)], goals=[Goal(uid="g", event="trial.started")], exit_on_goal=False)
+    for user in ("ann", "ben", "cleo"):
+        track(NOW - HOUR, user, "order.completed" if user == "ben" else "page.viewed", run=False)
+        track(NOW - HOUR, user, "users.signed_up", traits={"email": f"{user}@example.com"}, run=False)
+    track(NOW - HOUR, "ann", "order.completed", run=False)
+    track(NOW - HOUR / 2, "cleo", "trial.started", run=False)
+    engine.run(NOW)
+    assert dict(Enrollment.objects.values_list("contact__address__email", "reason")) == {
+        "ann@example.com": "exit", "ben@example.com": "", "cleo@example.com": "",
+    }  # fmt: skip
+    assert GoalReached.objects.get().enrollment.contact.address.email == "cleo@example.com"
+    engine.run(NOW + DAY)
+    assert sorted(mails(inbox)) == [("ben", "Mail 1"), ("cleo", "Mail 1")]
+
+
 def test_an_exit_by_a_condition_acts_when_it_comes_true(inbox, track):
     campaign(exits=[Watch(uid="pro", name="Became a customer", condition=PRO)])
     signs_up(track)

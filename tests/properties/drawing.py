@@ -61,7 +61,8 @@ def _window(draw) -> dict:
 def _email(draw, things, ahead):
     window, lateness = _window(draw), draw(st.sampled_from([1, 24, 720]))
     config = {"template": draw(st.sampled_from(things.templates)), "lateness_hours": lateness}
-    return config | ({"window": window} if window else {})
+    ways = draw(st.sampled_from([[], [], ["bounced"], ["stale", "capped", "not_sent"]]))
+    return config | ({"window": window} if window else {}) | ({"ways": ways} if ways else {})
 
 
 def _digest(draw, things, ahead):
@@ -195,7 +196,8 @@ def config(draw, things: Things, kind: str, ahead: list[str]) -> dict:
 @st.composite
 def documents(draw, things: Things, name: str) -> Document:
     """A whole definition, which people and other campaigns may enter."""
-    found = Document(name=name, triggers=[Trigger(event=TRIGGER), Trigger(kind="campaign")], steps=draw(flows(things)))
+    triggers = [Trigger(event=TRIGGER), Trigger(kind="campaign"), Trigger(kind="api")]
+    found = Document(name=name, triggers=triggers, steps=draw(flows(things)))
     head(draw, found, things)
     return found
 

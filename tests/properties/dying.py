@@ -1,8 +1,15 @@
-"""Workers that die, or are overtaken, at a commit of their choice: the way out is the real one."""
+"""Workers that die, or are overtaken, at a commit of their choice, and whoever dies or fails at some statement.
 
-from collections.abc import Callable
+The way out is the real one. Nobody can catch a death; a fault is a mistake of the program's own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.db import connection
+from hypothesis import strategies as st
 
 from campaigns.claiming import claim
 from campaigns.sending import Batch
@@ -53,3 +60,47 @@ def send_and(happens: Callable[[], None], now, limit: int, nth: int, before: boo
         return
     finally:
         way.close()
+
+
+# --- at a statement ---
+
+
+class Fault(Exception):
+    """A mistake of the program's own, which parks what it was about."""
+
+
+@dataclass
+class Fate:
+    """What comes of a piece of work: nothing of it after its nth statement, or `times` faults from there on."""
+
+    ends: str = ""
+    nth: int = 0
+    times: int = 1
+    seen: int = field(default=0, repr=False)
+    struck: bool = field(default=False, repr=False)
+
+    @contextmanager
+    def meets(self) -> Iterator["Fate"]:
+        """Whatever is done meanwhile meets this fate; its caller goes on."""
+        self.seen, self.struck = 0, False  # drawn once, met again where an example is played again
+        with suppress(Killed, Fault), connection.execute_wrapper(self._execute):
+            yield self
+
+    def _execute(self, execute, sql, params, many, context):
+        if self.ends and not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")) and not _within_another():
+            self.seen += 1
+            if self.seen >= self.nth and (self.ends == "dies" or self.seen < self.nth + self.times):
+                self.struck = True
+                raise Killed if self.ends == "dies" else Fault("planted here")
+        return execute(sql, params, many, context)
+
+
+def _within_another() -> bool:
+    """Inside of what begins a transaction of its own in life: here it would take the whole example with it."""
+    return None in connection.savepoint_ids
+
+
+ALL_GOES_WELL = Fate()
+fates = st.builds(
+    Fate, st.sampled_from(["", "", "dies", "dies", "fails"]), st.integers(1, 30), st.sampled_from([1, 2, 4, 6])
+)

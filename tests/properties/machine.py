@@ -11,12 +11,11 @@ import sys
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -30,7 +29,7 @@ from campaigns.models import Campaign, Message
 from campaigns.sending import Batch
 from campaigns.transports import transport_from
 from contacts import consent, merging
-from contacts.models import Address, Identity, Merge
+from contacts.models import Address, Change, Identity, Merge
 from events import recording
 from events.items import Item
 from ops.models import SiteSettings
@@ -38,7 +37,8 @@ from ops.work import QUEUES
 from tests import engine
 from tests.factories import NOW
 from tests.properties import invariants
-from tests.properties.dying import die, send_and
+from tests.properties.deciding import Deciding
+from tests.properties.dying import ALL_GOES_WELL, die, fates, send_and
 from tests.properties.invariants import RUNNING, World
 from tests.properties.people import BOUGHT, EMAILS, LEFT, LOOKED, TRIED, TRIGGER, People
 
@@ -64,7 +64,12 @@ flag = st.booleans()
 faults = st.sampled_from(["", "taken in silence", *FAULTS])
 
 
-class Machine(RuleBasedStateMachine):
+QUEUE_KEYS = ["enrollments", "changes", "settled", "leases", "merges", "webhooks", "gates", "entries", "jobs"]
+# Where people wait most often, so that deaths and faults meet more.
+KEYS = [*QUEUE_KEYS, "enrollments", "changes", "enrollments", "changes", "settled"]
+
+
+class Machine(Deciding):
     def __init__(self, site):
         super().__init__()
         self.example = transaction.atomic()
@@ -73,10 +78,11 @@ class Machine(RuleBasedStateMachine):
         self.server.reset()
         self.people, self.campaigns = People(site.once), site.campaigns
         self.stalled: list[list[Message]] = []
-        self.merged: set[int] = set()
+        self.behind: set[int] = set()  # contacts whose news may not have been looked at in their time
         self.silent: set[str] = set()  # addresses that had said no, and
-        self.resting: set[int] = set()  # campaigns that did not run, when the step began
-        self.seen = 0
+        self.resting: set[int] = set()  # campaigns that did not run when the step began, and
+        self.closed: set[int] = set()  # those that took nobody in
+        self.seen = self.last = 0
 
     def teardown(self):
         try:
@@ -105,12 +111,18 @@ class Machine(RuleBasedStateMachine):
         for key in ("changes", "enrollments")[:carried]:
             QUEUES[key].work(self.now)
 
-    @rule(user=who, order=st.sampled_from(["", "a", "b"]), carried=st.integers(0, 2), event=st.sampled_from(DEEDS))
-    def do(self, user, order, carried, event):
-        """What campaigns look out for: a wait, a way out, a goal."""
+    @rule(
+        user=who, order=st.sampled_from(["", "a", "b"]), carried=st.integers(0, 2), event=st.sampled_from(DEEDS),
+        fate=fates,
+    )  # fmt: skip
+    def do(self, user, order, carried, event, fate):
+        """What campaigns look out for: a wait, a way out, a goal; the request may die, and is sent again."""
         properties = {"order": order} if order else {}
         item = Item(kind="track", user_id=user, event=event, properties=properties)
-        assert not recording.record(self.site.source, [item], self.now).rejected
+        with self.whole(fate):
+            recording.record(self.site.source, [item], self.now)
+        if fate.struck:
+            assert not recording.record(self.site.source, [item], self.now).rejected
         self.people.met(user)
         for key in ("changes", "enrollments")[:carried]:
             QUEUES[key].work(self.now)
@@ -120,21 +132,23 @@ class Machine(RuleBasedStateMachine):
         for address in Address.objects.filter(email=EMAILS[user]):
             verb(address.pk, now=self.now, source="account page")
 
-    @rule(one=who, other=who)
-    def merge(self, one, other):
+    @rule(one=who, other=who, fate=fates)
+    def merge(self, one, other, fate):
         ids = dict(Identity.objects.filter(kind="user").values_list("value", "contact_id"))
         if one in ids and other in ids:
-            merging.merge([(ids[one], ids[other])], self.now)
-            self.people.are_one(one, other)
-            self.merged |= {ids[one], ids[other]}
+            with self.whole(fate):
+                merging.merge([(ids[one], ids[other])], self.now)
+            if not fate.struck:
+                self.people.are_one(one, other)
+                self.behind |= {ids[one], ids[other]}
 
     # --- marketers ---
 
-    @rule(index=which, verb=st.sampled_from(["pause", "resume", "resume", "archive", "send again"]))
-    def manage(self, index, verb):
+    @rule(index=which, verb=st.sampled_from(["pause", "resume", "resume", "archive", "send again"]), fate=fates)
+    def manage(self, index, verb, fate=ALL_GOES_WELL):
         campaign = Campaign.objects.get(pk=self.campaigns[index % len(self.campaigns)])
         # Refused: in so many words, this cannot be done now.
-        with contextlib.suppress(lifecycle.Refused, publishing.Refused):
+        with contextlib.suppress(lifecycle.Refused, publishing.Refused), self.whole(fate):
             if verb == "send again":
                 SiteSettings.get().allow_sending()
             else:
@@ -146,17 +160,24 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, minutes):
         self.now += timedelta(minutes=minutes)
 
-    @rule(key=st.sampled_from(["enrollments", "changes", "settled", "leases", "merges"]), dies=st.booleans())
-    def work(self, key, dies):
-        with transaction.atomic():
+    @rule(key=st.sampled_from(KEYS), fate=fates)
+    def work(self, key, fate):
+        """A piece of one worker's work; it dies, or fails, at any statement, and the next one goes on."""
+        with fate.meets():
             QUEUES[key].work(self.now)
-            transaction.set_rollback(dies)
 
     @rule()
     def work_until_nothing_is_due(self):
         engine.run(self.now)
         invariants.nothing_is_overdue(self.now)
-        invariants.nobody_waits_for_what_happened(self.merged)
+        invariants.nobody_waits_for_what_happened(self.behind)
+        invariants.nobody_is_left_out(self.behind)
+
+    @rule(limit=few, fate=fates)
+    def send_some(self, limit, fate):
+        """One worker's batch, which dies or fails at any statement."""
+        with fate.meets():
+            send_and(lambda: None, self.now, limit, nth=1, before=False)
 
     @rule(fault=faults, meanwhile=st.sampled_from(MEANWHILE), user=who, index=which, limit=few, nth=few, before=flag)
     def send(self, fault, meanwhile, user, index, limit, nth, before):
@@ -171,7 +192,7 @@ class Machine(RuleBasedStateMachine):
             "pause": lambda: self.manage(index, "pause"),
             "archive": lambda: self.manage(index, "archive"),
             "sign up": lambda: self.sign_up(user, "", 1),
-            "merge": lambda: (self.merge("ann", user), QUEUES["merges"].work(self.now)),
+            "merge": lambda: (self.merge("ann", user, ALL_GOES_WELL), QUEUES["merges"].work(self.now)),
             "lease lost": self.leases_run_out,
         }
         for key in ("changes", "settled", "enrollments"):
@@ -199,6 +220,7 @@ class Machine(RuleBasedStateMachine):
     def all_comes_to_an_end(self) -> None:
         """Workers live, servers behave, nobody stops anything any more: within weeks everybody is through."""
         self.server.rules.clear()
+        self.nothing_waits_for_a_person()
         for index in range(4):
             self.manage(index, "resume")
         SiteSettings.get().allow_sending()
@@ -220,7 +242,9 @@ class Machine(RuleBasedStateMachine):
         world = World()
         world.holds(self.server.accepted)
         self.people.enter(world.enrollments.values())
-        if not Merge.objects.filter(due_at__lte=self.now).exists():
+        self.last = world.nobody_entered(self.closed, self.last)
+        invariants.only_planted_faults_are_met()
+        if not Merge.objects.filter(Q(due_at__lte=self.now) | ~Q(fault="")).exists():
             world.nobody_is_inside_twice(self.people.person)
         assert not self.server.violations
         for mail in self.server.accepted[self.seen :]:
@@ -231,10 +255,14 @@ class Machine(RuleBasedStateMachine):
         self.remember()
 
     def remember(self) -> None:
+        self.look_what_waits()
         self.seen = len(self.server.accepted)
         unsubscribed = Address.objects.filter(unsubscribed_at__isnull=False)
         self.silent = set(unsubscribed.values_list("email", flat=True))
-        self.resting = {campaign.pk for campaign in Campaign.objects.all() if campaign.state not in RUNNING}
+        self.behind |= set(Change.objects.filter(due_at=None).values_list("contact", flat=True))
+        states = dict(Campaign.objects.values_list("pk", "state"))
+        self.resting = {pk for pk, state in states.items() if state not in RUNNING}
+        self.closed = {pk for pk, state in states.items() if state != Campaign.State.ACTIVE}
 
 
 def run(make, request, examples: int, steps: int = 40) -> None:

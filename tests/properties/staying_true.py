@@ -61,6 +61,15 @@ class Memory:
             assert count <= max(gates[pk].places, self.inside[pk]), f"{count} inside, {gates[pk].places} places"
         self.inside = inside
 
+    def gates_are_full(self) -> None:
+        """Where the engine came to rest: who waits at a gate waits because its places are taken."""
+        self.holds()
+        for place in Place.objects.filter(state="waiting", enrollment__state="held").select_related("gate__campaign"):
+            gate, here = place.gate, place.enrollment.visits.filter(left_at=None).first()
+            waits = here and (here.step_uid, here.occurrence) == (gate.step_uid, place.occurrence)
+            if waits and gate.campaign.state in ("active", "draining"):
+                assert self.inside[gate.pk] >= gate.places, f"{self.inside[gate.pk]} inside, and others wait"
+
     def _choices_stand(self) -> None:
         """A random choice changes only where its way is there no more."""
         chosen = {row.pk: row for row in Assignment.objects.select_related("campaign__live")}

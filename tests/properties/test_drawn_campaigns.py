@@ -8,18 +8,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from automation import by_hand, fuse_releasing, fuses, returning
+from automation import by_hand, enrolling, fuse_releasing, fuses, requesting, returning
 from automation.call_models import Call
-from automation.models import Enrollment
+from automation.models import Enrollment, EntryRequest
 from automation.webhooks import calling, claiming
-from campaigns import checking, flow_edits, lifecycle, publishing
-from campaigns.choices import Choices, StepChoice
-from campaigns.document import Document, StepDoc, Trigger, parse
-from campaigns.flow import Flow
-from campaigns.flow_edits import CannotBeDone, Deed
-from campaigns.impact import impact
+from campaigns import checking, lifecycle
+from campaigns.document import Document, Trigger
 from campaigns.models import Campaign, FrequencyCap
 from campaigns.resuming import Resumption
+from contacts.models import Identity
 from events import recording
 from events.items import Item
 from ops.models import Source
@@ -30,9 +27,12 @@ from tests.automation.webhooks import LOOPBACK
 from tests.factories import NOW, TemplateFactory, TopicFactory, UserFactory
 from tests.factories import site as complete_site
 from tests.http_receiver import Receiver, answer, nothing
-from tests.properties import drawing, staying_true
-from tests.properties.drawing import Things, documents, flows
-from tests.properties.machine import Machine, run, who
+from tests.properties import staying_true
+from tests.properties.deciding import seeds
+from tests.properties.drawing import Things, documents
+from tests.properties.dying import fates
+from tests.properties.editing import Editing
+from tests.properties.machine import run, who
 from tests.properties.people import EMAILS
 from tests.scoring.building import made
 from tests.smtp_server import FaultySmtpServer
@@ -50,10 +50,7 @@ ANSWERS = [
     answer(429, retry_after="90"),
     nothing,
 ]
-# What there is to choose from follows from ids, which no two runs have alike: it is chosen by a seed that is drawn.
-seeds = st.integers(0, 10_000)
 lates = st.sampled_from(["", "send", "shift", "exit"])
-QUEUE_KEYS = ["enrollments", "changes", "settled", "webhooks", "gates", "merges", "jobs"]
 
 
 class Site:
@@ -80,7 +77,7 @@ class Site:
         self.things = Things(templates, lists, self.campaigns, "news", "sam", shop.url)
 
 
-class Drawn(Machine):
+class Drawn(Editing):
     def __init__(self, site: Site):
         super().__init__(site)
         self.stalled_calls: list[list[Call]] = []
@@ -111,83 +108,32 @@ class Drawn(Machine):
         if carried:
             QUEUES["changes"].work(self.now)
 
+    @rule(user=who, index=st.integers(0, 1), order=st.sampled_from(["", "a"]), hours=st.sampled_from([0, 0, 1, 50]),
+          fate=fates)  # fmt: skip
+    def other_software_asks(self, user, index, order, hours, fate):
+        """To let somebody in, now or later."""
+        who_is_it = Identity.objects.get(kind="user", value=user).contact_id
+        campaign = Campaign.objects.get(pk=self.campaigns[index])
+        asked = {"at": self.now + timedelta(hours=hours), "data": {"order": order} if order else {}}
+        with contextlib.suppress(requesting.Refused), self.whole(fate):
+            requesting.ask(campaign, who_is_it, self.site.source, self.now, **asked)
+
+    @rule(seed=seeds)
+    def other_software_thinks_better_of_it(self, seed):
+        """What was planned is cancelled, or somebody is let out."""
+        planned = list(EntryRequest.objects.filter(state="planned").order_by("pk"))
+        inside = list(Enrollment.objects.active().order_by("pk").values_list("pk", flat=True))
+        if planned:
+            requesting.cancel(Random(seed).choice(planned).pk, self.now)
+        elif inside:
+            enrolling.leave([Random(seed).choice(inside)], "api", "Your own software let them out.", self.now)
+
     # --- marketers ---
 
-    def _edit(self, index, change, valid: bool = False) -> Campaign | None:
+    @rule(index=st.integers(0, 1), late=lates, minutes=st.sampled_from([None, 0, 20]), enter=st.booleans(), fate=fates)
+    def resume(self, index, late, minutes, enter, fate):
         campaign = Campaign.objects.get(pk=self.campaigns[index])
-        document = change(parse(campaign.draft))
-        found = [one for one in checking.problems(document) if "is archived" not in one.sentence]
-        assert not (valid and found), "drawn to be valid"
-        if found:
-            return None
-        return lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
-
-    @rule(data=st.data(), index=st.integers(0, 1), head=st.booleans(), seed=seeds)
-    def draw_anew(self, data, index, head, seed):
-        def change(document):
-            document.steps = data.draw(flows(self.site.things))
-            if head:
-                drawing.head(data.draw, document, self.site.things)
-            return document
-
-        self._edit(index, change, valid=True)
-        self.publish(index, seed)
-
-    @rule(data=st.data(), index=st.integers(0, 1), seed=seeds)
-    def edit_on_the_canvas(self, data, index, seed):
-        with contextlib.suppress(CannotBeDone):
-            if self._edit(index, lambda document: self._deed(data.draw, document)):
-                self.publish(index, seed)
-
-    def _deed(self, draw, document: Document) -> Document:
-        flow, uids = Flow(document), [step.uid for step in document.steps]
-        ways = [way for ways in flow.ways.values() for way in ways]
-        place = draw(st.sampled_from([{"from": way.source, "arm": way.arm} for way in ways]))
-        uid, rest = draw(st.sampled_from(uids)), draw(st.booleans())
-        do = draw(st.sampled_from(["insert", "insert", "remove", "move", "copy", "lead", "settings"]))
-        if do == "settings":
-            return self._set(draw, document, uid, document.step(uid).kind)
-        kind = draw(st.sampled_from(drawing.KINDS)) if do == "insert" else ""
-        to = draw(st.sampled_from([None, *uids])) if do == "lead" else None
-        deed = Deed(do=do, uid=uid, kind=kind, at=place, to=to, rest=rest)
-        after, shown = flow_edits.do(document, deed)
-        return self._set(draw, after, shown, kind) if do == "insert" else after
-
-    def _set(self, draw, document: Document, uid: str, kind: str) -> Document:
-        step = document.step(uid)
-        before = StepDoc(uid=uid, kind=kind, config=step.config, next=step.next)
-        ahead = [other.uid for other in document.steps if other.uid != uid]
-        step.config = drawing.config(draw, self.site.things, kind, ahead)
-        flow_edits.settle_arms(step, before)
-        return document
-
-    @rule(index=st.integers(0, 1), seed=seeds)
-    def publish(self, index, seed):
-        campaign = Campaign.objects.get(pk=self.campaigns[index])
-        if not checking.problems(parse(campaign.draft)):
-            publishing.publish(campaign, self.site.user, self.now, self._choices(Random(seed), campaign))
-
-    def _choices(self, chance: Random, campaign: Campaign) -> Choices:
-        uids, asking = [step.uid for step in parse(campaign.draft).steps], impact(campaign).steps
-        deeds = ["next", "step", "due", "due", "exit"]
-        gone = [step.uid for step in asking if step.asks == "removed"]
-        waits = [step.uid for step in asking if step.asks == "wait"]
-        return Choices(
-            people=chance.choice(["follow", "follow", "follow", "drain"]),
-            removed={uid: StepChoice(then=chance.choice(deeds), target=chance.choice(uids)) for uid in gone},
-            waits={uid: chance.choice(["keep", "recompute"]) for uid in waits},
-        )
-
-    @rule(index=st.integers(0, 1), seed=seeds)
-    def roll_back(self, index, seed):
-        row = Random(seed).choice(list(Campaign.objects.get(pk=self.campaigns[index]).versions.order_by("number")))
-        if self._edit(index, lambda _: parse(row.document)):
-            self.publish(index, seed)
-
-    @rule(index=st.integers(0, 1), late=lates, minutes=st.sampled_from([None, 0, 20]), enter=st.booleans())
-    def resume(self, index, late, minutes, enter):
-        campaign = Campaign.objects.get(pk=self.campaigns[index])
-        with contextlib.suppress(lifecycle.Refused):
+        with contextlib.suppress(lifecycle.Refused), self.whole(fate):
             lifecycle.resume(campaign, self.site.user, self.now, Resumption(late, minutes, enter))
 
     @rule(index=st.integers(0, 1), verb=st.sampled_from(["drain", "reopen"]))
@@ -198,24 +144,24 @@ class Drawn(Machine):
             )
         lifecycle.end_drained(self.now)
 
-    @rule(verb=st.sampled_from(["move", "wake", "let_out"]), seed=seeds)
-    def by_hand(self, verb, seed):
+    @rule(verb=st.sampled_from(["move", "wake", "let_out"]), seed=seeds, fate=fates)
+    def by_hand(self, verb, seed, fate):
         inside = list(Enrollment.objects.active().select_related("contact", "campaign").order_by("pk"))
         chance = Random(seed)
         if not inside:
             return
         row = chance.choice(inside)
         more = [chance.choice(by_hand.steps_of(row)).uid] if verb == "move" else []
-        with contextlib.suppress(by_hand.Refused):
+        with contextlib.suppress(by_hand.Refused), self.whole(fate):
             getattr(by_hand, verb)(row, *more, self.site.user, self.now)
 
-    @rule(seed=seeds)
-    def decide_about_a_fuse(self, seed):
+    @rule(seed=seeds, fate=fates)
+    def decide_about_a_fuse(self, seed, fate):
         blown, chance = list(fuse_releasing.all_blown().order_by("pk")), Random(seed)
         if not blown:
             return
         fuse, terms = chance.choice(blown), fuse_releasing.Terms(chance.choice([1, 9]), chance.choice([0, 2, None]))
-        with contextlib.suppress(fuse_releasing.Refused):
+        with contextlib.suppress(fuse_releasing.Refused), self.whole(fate):
             if chance.random() < 0.7:
                 fuse_releasing.release(fuse, terms, self.site.user, self.now)
             else:
@@ -245,10 +191,6 @@ class Drawn(Machine):
     def clocks_change(self, change, hours):
         self.now = max(self.now, change + timedelta(hours=hours))
 
-    @rule(key=st.sampled_from(QUEUE_KEYS))
-    def work_off_one(self, key):
-        QUEUES[key].work(self.now)
-
     @rule(said=st.sampled_from(ANSWERS))
     def the_receiver_answers(self, said):
         self.site.shop.answers = [said]
@@ -271,6 +213,11 @@ class Drawn(Machine):
         claiming.take_back(self.now)
 
     # --- what holds ---
+
+    @rule()
+    def work_until_nothing_is_due(self):
+        super().work_until_nothing_is_due()
+        self.memory.gates_are_full()
 
     def remember(self) -> None:
         super().remember()

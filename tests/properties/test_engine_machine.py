@@ -14,6 +14,8 @@ from campaigns.linear import Row, from_rows
 from campaigns.models import Campaign
 from ops.models import Source
 from tests.factories import NOW, CampaignFactory, TemplateFactory, UserFactory
+from tests.properties import invariants
+from tests.properties.dying import fates
 from tests.properties.machine import Machine, run, which
 from tests.properties.people import BOUGHT, LEFT, LOOKED, TRIED, TRIGGER
 from tests.smtp_server import FaultySmtpServer
@@ -74,8 +76,8 @@ class Site:
 
 
 class Known(Machine):
-    @rule(index=which, name=st.sampled_from(sorted(PLANS)))
-    def publish(self, index, name):
+    @rule(index=which, name=st.sampled_from(sorted(PLANS)), fate=fates)
+    def publish(self, index, name, fate):
         campaign = Campaign.objects.get(pk=self.site.campaigns[index])
         document = parse(campaign.draft)
         branches = campaign.pk == self.site.campaigns[3]
@@ -83,8 +85,12 @@ class Known(Machine):
         document.steps = flow(name, template) if branches else from_rows(plan(name, template))
         campaign = lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
         # Refused: in so many words, somebody stands in a step that is removed.
-        with contextlib.suppress(publishing.Refused):
+        with contextlib.suppress(publishing.Refused), self.whole(fate):
             publishing.publish(campaign, self.site.user, self.now)
+
+    def what_is_left(self) -> None:
+        super().what_is_left()
+        invariants.everybody_took_the_way_that_was_theirs(self.behind)
 
 
 @pytest.fixture
