@@ -143,6 +143,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 new ResizeObserver(() => view.size()).observe(stage);
+const above = new ResizeObserver(() => view.end());
+for (const part of [find("[data-head]"), find(".cv-bar"), notes]) above.observe(part);
 redraw();
 keys.mark("");
 view.begin();

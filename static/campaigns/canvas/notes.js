@@ -6,17 +6,19 @@ const MOST = 4; // of the steps, so that the flow stays in sight
 
 // Where something is marked, in the order in which it is read; "" is the entry.
 export function marked(store) {
-  const wrong = (uid) => (uid ? [...store.step(uid).problems, ...store.step(uid).notes] : store.drawing.entry.problems);
-  return ["", ...store.drawing.order].map((uid) => [uid, wrong(uid)]).filter(([, sentences]) => sentences.length);
+  const sentences = (uid) => (uid ? [...store.step(uid).problems, ...store.step(uid).notes] : store.drawing.entry.problems);
+  return ["", ...store.drawing.order].map((uid) => [uid, sentences(uid)]).filter(([, found]) => found.length);
 }
+
+const isWrong = (store, uid) => !uid || store.step(uid).problems.length > 0;
 
 export function listed(store) {
   const steps = marked(store).map(([uid, sentences]) => [uid, `${uid ? calledIn(store, uid) : "Who enters"}: ${sentences[0]}`]);
   const more = steps.length - MOST;
   const said = [
     ...store.drawing.problems.map((sentence) => h("span", {}, sentence)),
-    ...steps.slice(0, MOST).map(([uid, words]) => h("button", { type: "button", class: "cv-go", "data-go-to": uid }, icon("error"), h("span", {}, words))),
-    more > 0 && h("span", {}, `${more === 1 ? "1 more step is" : `${more} more steps are`} marked; N leads to the next one.`),
+    ...steps.slice(0, MOST).map(([uid, words]) => h("button", { type: "button", class: `cv-go${isWrong(store, uid) ? " cv-go-wrong" : ""}`, "data-go-to": uid }, icon("error"), h("span", {}, words))),
+    more > 0 && h("span", {}, `${more === 1 ? "1 more step is" : `${more} more steps are`} marked`, h("span", { class: "cv-by-key" }, "; N leads to the next one"), "."),
     left(store),
   ].filter(Boolean);
   return said.length ? h("ul", { "aria-label": "What is to be put right" }, said.map((one) => h("li", {}, one))) : null;

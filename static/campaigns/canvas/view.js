@@ -14,6 +14,13 @@ export class View {
     stage.addEventListener("pointerdown", (event) => this.pan(event));
   }
 
+  // What stands above may be one row or three: the flow and the panel's buttons end with the window all the same.
+  end() {
+    const work = this.stage.parentElement;
+    const above = work.getBoundingClientRect().top + document.scrollingElement.scrollTop;
+    work.style.setProperty("--cv-above", `${Math.round(above) + 24}px`);
+  }
+
   get narrow() { return matchMedia("(max-width: 40rem)").matches; }
 
   zoom(scale, x, y) {
