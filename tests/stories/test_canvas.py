@@ -36,7 +36,7 @@ class Canvas(Desk):
 
     def add(self, place: str, kind: str) -> None:
         self.page.get_by_role("button", name=place, exact=True).click()
-        self.page.get_by_role("combobox").fill(kind)
+        self.page.locator(".dc-search[role=combobox]").fill(kind)
         self.page.keyboard.press("Enter")
         self.page.locator("[data-panel] form[data-what=step]").wait_for()
 

@@ -26,7 +26,7 @@ class Keyboard(Canvas):
             self.page.keyboard.press(key)
 
     def choose(self, words: str) -> None:
-        self.page.get_by_role("combobox").wait_for()
+        self.page.locator(".dc-search[role=combobox]").wait_for()
         self.page.keyboard.type(words)
         self.press("Enter")
 
@@ -56,6 +56,9 @@ def test_everything_is_done_by_keys_and_nothing_that_was_drawn_is_lost(live_serv
     # from step to step, down and aside
     desk.tab_to("'openStep' in document.activeElement.dataset")
     assert desk.at("") and page.get_by_role("region", name="The flow").is_visible()
+    flow = page.get_by_role("main").get_by_role("region", name="The flow").aria_snapshot()
+    assert 'button "Add a step after “Send “One””"' in flow and "goes on with: Send “Three”" in flow
+    assert page.get_by_role("link", name="Preview", exact=True).is_visible()
     desk.press("ArrowDown", "ArrowDown", "ArrowRight")
     assert desk.at("b")
 
