@@ -100,10 +100,11 @@ class _Asked:
         return found if timer and timer.due_at else replace(found, holds=False)
 
     def _by_request(self, trigger: Trigger, words: str) -> Check:
-        asked = EntryRequest.objects.filter(campaign=self.campaign, contact=self.contact).order_by("-pk").first()
+        requests = EntryRequest.objects.filter(campaign=self.campaign, contact=self.contact)
+        asked = requests.order_by("due_at", "-pk").first()  # what is planned comes first: the rest is not due
         if asked is None:
             return self._by_others(trigger, f"{words}: it has not asked for them")
-        if asked.state == EntryRequest.State.PLANNED:
+        if asked.due_at:
             return self._filtered(trigger, f"{words}: it planned that for {self._spoken(asked.at)}")
         return self._by_others(trigger, f"{words}: it last asked for them {moment(asked.created_at, self.now)}")
 

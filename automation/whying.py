@@ -55,6 +55,18 @@ class Answer:
         rest = [check.holds is not False for check in self.checks if not check.lets_in]
         return all(rest) and (any(ways) or not ways)
 
+    @property
+    def in_words(self) -> str:
+        """The whole in a few words."""
+        if self.inside:
+            return "they are inside already"
+        if not self.would_enter:
+            return "they would not enter"
+        ways = [check for check in self.checks if check.lets_in]
+        if ways and not any(check.holds for check in ways):
+            return "nothing would keep them out, once something lets them in"
+        return "nothing would keep them out"
+
 
 def about(campaign: Campaign, contact: Contact, now: datetime) -> Answer:
     """A fixed number of queries, and one or two for each trigger and each “only if”."""

@@ -162,6 +162,7 @@ def test_one_of_several_ways_in_is_enough():
     contact.refresh_from_db()
     found = whying.about(campaign, contact, NOW)
     assert said(found.checks, "Or")[1][0] is None and found.would_enter
+    assert found.in_words == "nothing would keep them out, once something lets them in"
 
 
 @pytest.mark.parametrize("inside", [True, False])

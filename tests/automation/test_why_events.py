@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from automation import whying
+from automation import requesting, whying
 from automation.models import Refusal
 from campaigns import lifecycle
 from campaigns.document import Reentry, Trigger
@@ -147,3 +147,16 @@ def test_whom_the_audience_did_not_hold_is_told_what_it_saw_then():
     told = dict(Refusal.objects.values_list("campaign__name", "explanation"))
     begins = "They did not match the campaign's audience filter. It saw their plan: free"
     assert told == {"Flow": f"{begins}; their age: 17.", "Other": f"{begins}."}
+
+
+def test_what_your_software_has_planned_or_cancelled_is_told():
+    campaign = flow(wait("a", 1), triggers=[Trigger(kind="api")])
+    happens(["ann"], "page.viewed")
+    source, ann = Source.objects.get(), Contact.objects.get()
+    assert "it has not asked for them" in entering(campaign)[0].sentence
+    requesting.ask(campaign, ann.pk, source, NOW, at=NOW + 2 * DAY)
+    other, _ = requesting.ask(campaign, ann.pk, source, NOW, at=NOW + DAY)
+    requesting.cancel(other.pk, NOW)
+    check, found = entering(campaign)
+    assert check.holds and "it planned that for Wed 4 Mar 2026" in check.sentence
+    assert [what for _, what, _ in found.story] == ["asked", "asked"]
