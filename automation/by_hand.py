@@ -54,7 +54,7 @@ def move(enrollment: Enrollment, step_uid: str, by, now: datetime) -> str:
         reason="",
         explanation="",
     )
-    audit.note(by, row, "Moved it to another step.")
+    audit.note(by, row, f"Moved it to the step “{words}”."[:400])
     return f"{enrollment.contact} goes on with “{words}”."
 
 

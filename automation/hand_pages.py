@@ -72,7 +72,10 @@ DEEDS = {
         "Try again",
         "replay",
         by_hand.retry,
-        lambda row: ["The step that went wrong is tried once more now. If it fails again, it is parked again."],
+        lambda row: [
+            "The step that went wrong is tried once more now. If it fails again, it is parked again.",
+            *_rests(row),
+        ],
         _is_parked,
     ),
     "wake": Deed("Wake now", "alarm", by_hand.wake, _wakes, _waits, where_seen=True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import cast
 
 from automation import fuses, gates
 from automation.capped import LONGEST, PRIORITIES, who_goes_first
@@ -11,9 +12,11 @@ from automation.models import Enrollment
 from automation.opening import opening
 from automation.why_checks import Check, node
 from automation.zones import flaw, in_zone, zone_of
-from campaigns import capping, windows
+from campaigns import capping, previews, windows, worked_out
+from campaigns.compiling import CompiledEmail
 from campaigns.document import Document, StepDoc
 from campaigns.flow import ways_of
+from campaigns.liquid import OnMissing
 from campaigns.models import Campaign, EmailTemplate
 from campaigns.publishing import describe
 from campaigns.windows import Window
@@ -39,6 +42,7 @@ def checks(
     yield from ahead.hours()
     yield from ahead.limits()
     yield from ahead.fuses()
+    yield from ahead.writing()
     yield from ahead.consent()
     if ahead.site.sending_stopped_at:
         yield Check("Sending", None, "All mail is stopped at the moment, until somebody lets it go on.", waits=True)
@@ -141,6 +145,22 @@ class _Ahead:
             said = f"“{steps[fuse.step_uid]}” is held until a person lets it go on: {why}"
             yield Check("Fuse", None, said, waits=True)
 
+    def writing(self) -> Iterator[Check]:
+        """Mails that could not be written by what is known now; what an entry brings, only who is inside has."""
+        row = self.inside
+        read = {mail: worked_out.paths(mail) for step, mail in self.mails[:ASKED_AT_MOST] if step.kind == "email"}
+        read = {mail: paths for mail, paths in read.items() if row or not any(map(_of_an_entry, paths))}
+        if not read:
+            return
+        values = previews.values(self.contact, None, self.now, frozenset().union(*read.values()))
+        if row:
+            answers = row.data.get("webhook")
+            values |= {"event": {**row.data, "type": row.event_type, "at": row.event_at}, "webhook": answers or {}}
+        for mail in read:
+            compiled = CompiledEmail.from_json(mail.compiled)
+            if problem := previews.rendered(compiled, self.contact, values, cast(OnMissing, mail.on_missing)).problem:
+                yield Check("Mail", False, f"“{mail}”: {problem}")
+
     def consent(self) -> Iterator[Check]:
         """What sending would ask of their address: other things of marketing than of transactional mail."""
         if self.contact.address_id is None:
@@ -160,6 +180,10 @@ class _Ahead:
             return Check("Mail", True, f"They may be mailed{about}: {names}.")
         said = f"They would get no {kind} mail{about} ({names}): {found.sentence}"
         return Check("Mail", None if found.outcome == "held" else False, said, waits=found.outcome == "held")
+
+
+def _of_an_entry(path: str) -> bool:
+    return path.partition(".")[0].partition("[")[0] in ("event", "webhook")
 
 
 def reachable(document: Document, uid: str | None) -> Iterable[StepDoc]:

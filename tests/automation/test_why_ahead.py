@@ -10,6 +10,7 @@ from automation import holdouts, whying
 from automation.fuse_models import Fuse
 from automation.models import Enrollment, SiteAssignment
 from automation.why_checks import Check
+from campaigns.compiling import DEFAULT_FOOTER_HTML
 from campaigns.document import Reentry, Trigger
 from campaigns.models import FrequencyCap
 from contacts import consent
@@ -124,6 +125,17 @@ def test_marketing_and_transactional_mail_ahead_are_told_apart():
     assert transactional == (True, False, "They may be mailed: “Receipt”.")
     consent.suppress(reason="bounce", now=NOW, address_id=contact.address_id)
     assert [holds for holds, *_ in said(whying.about(campaign, contact, NOW).ahead, "Mail")] == [False, False]
+
+
+@pytest.mark.parametrize("name", ["", "Ann"])
+def test_a_mail_that_could_not_be_written_for_them_says_so(name):
+    html = "<p>{{ contact.first_name }}</p>" + DEFAULT_FOOTER_HTML
+    of_event = "<p>{{ event.total }}</p>" + DEFAULT_FOOTER_HTML
+    mails = [TemplateFactory(name="By name", html=html), TemplateFactory(name="By event", html=of_event)]
+    campaign = flow(*(step(f"m{n}", "email", {"template": one.pk}) for n, one in enumerate(mails)))
+    contact = ann(**({"first_name": name} if name else {}))
+    found = [words for holds, _, words in said(whying.about(campaign, contact, NOW).ahead, "Mail") if holds is False]
+    assert [words.startswith("“By name”: ") and "first_name" in words for words in found] == ([] if name else [True])
 
 
 def test_who_is_inside_is_told_of_what_still_lies_ahead_only():
