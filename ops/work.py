@@ -39,7 +39,7 @@ STALE_BEAT = timedelta(seconds=10)
 class Queue:
     """One kind of due work: `is_due(now)`, and `work(now) -> rows handled` for one batch.
 
-    For as many seconds as it has `patience` others go first; then it has a turn as long, to catch up.
+    For as many seconds as it has `patience` others go first; then it takes turns with them, until it has caught up.
     """
 
     key: str
@@ -77,15 +77,14 @@ class Task:
 
     def __init__(self, key: str, seconds: float):
         self.until = time.monotonic() + seconds
-        self.waiting = {key: time.monotonic()}  # queue → since when
+        self.waiting = {key: time.monotonic()}  # queue → from when on it is its turn
         self.looked = time.monotonic()
         self.faults: dict[str, Exception] = {}
 
     def run(self) -> int:
         total = 0
         while self.waiting and time.monotonic() < self.until:
-            key = min(self.waiting, key=lambda key: self.waiting[key] + QUEUES[key].patience)
-            total += self._turn(QUEUES[key])
+            total += self._turn(QUEUES[min(self.waiting, key=lambda key: self.waiting[key])])
             if time.monotonic() - self.looked > TURN_SECONDS:
                 self.looked = time.monotonic()
                 self._wait(due_queues(clock.now()))
@@ -98,11 +97,11 @@ class Task:
     def _wait(self, keys: Iterable[str]) -> None:
         for key in keys:
             if key not in self.faults:
-                self.waiting.setdefault(key, time.monotonic())
+                self.waiting.setdefault(key, time.monotonic() + QUEUES[key].patience)
 
     def _turn(self, queue: Queue) -> int:
         """Batches of one queue, until none is left or others wait."""
-        total, until = 0, min(self.until, time.monotonic() + max(TURN_SECONDS, queue.patience))
+        total, until = 0, min(self.until, time.monotonic() + TURN_SECONDS)
         del self.waiting[queue.key]
         beat = Beat(queue.key)
         try:
@@ -110,7 +109,7 @@ class Task:
             while handled := queue.work(clock.now()):
                 total += handled
                 if time.monotonic() >= until:
-                    self._wait([queue.key])
+                    self.waiting[queue.key] = time.monotonic()
                     break
                 beat()
         except (OperationalError, InterfaceError):

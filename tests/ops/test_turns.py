@@ -56,16 +56,16 @@ def test_what_is_not_done_in_time_is_asked_for_again(queues):
     assert work.waiting_tasks() == before + 1
 
 
-def test_what_has_patience_lets_others_go_first_and_then_catches_up(queues):
+def test_what_has_patience_lets_others_go_first_and_then_takes_turns_with_them(queues):
     build, _, log = queues
-    build("settled", 8, patience=0.4)
-    build("mail", 25)
-    build("other", 25)
+    build("settled", 20, patience=0.4)
+    build("mail", 40)
+    build("other", 40)
     work.run("mail", seconds=5)
     first, last = log.index("settled"), len(log) - 1 - log[::-1].index("settled")
-    assert {"mail", "other"} == set(log[:first])
+    assert set(log[:first]) == {"mail", "other"}
     assert first * BATCH > 0.3
-    assert last - first == 7  # in one turn
+    assert 30 < last - first < len(log) - first - 1  # neither all at once, nor after all the others
 
 
 def test_what_has_patience_need_not_wait_where_nothing_else_is_due(queues):
