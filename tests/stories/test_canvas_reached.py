@@ -147,6 +147,9 @@ def test_every_number_leads_to_as_many_as_it_says(live_server, chromium):  # noq
     page.get_by_role("link", name="2 Over a frequency limit").click()
     page.wait_for_url("**/automation/visit/**")
     assert page.locator("#result_list tbody tr").count() == 2 and desk.faults == []
+    page.go_back()
+    desk.ready()
+    assert page.evaluate("document.activeElement.dataset.openStep") == "a", "and back to where one was"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -151,5 +151,8 @@ view.begin();
 draggable(store, stage, deeds, view);
 follow(store, plane);
 store.addEventListener("numbers", tell);
+// Who comes back from the people behind a number goes on where they were.
+addEventListener("pagehide", () => history.replaceState({ step: keys.current }, ""));
+if (store.step(history.state?.step)) goTo(history.state.step);
 if (store.new) panel.open("entry", "", { fresh: true });
 document.querySelector(".cv-page").toggleAttribute("data-ready", true);

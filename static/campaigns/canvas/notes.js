@@ -13,11 +13,12 @@ export function marked(store) {
 const isWrong = (store, uid) => !uid || store.step(uid).problems.length > 0;
 
 export function listed(store) {
-  const steps = marked(store).map(([uid, sentences]) => [uid, `${uid ? calledIn(store, uid) : "Who enters"}: ${sentences[0]}`]);
-  const more = steps.length - MOST;
+  const all = marked(store);
+  const steps = all.slice(0, MOST).map(([uid, sentences]) => [uid, `${uid ? calledIn(store, uid) : "Who enters"}: ${sentences[0]}`]);
+  const more = all.length - MOST;
   const said = [
     ...store.drawing.problems.map((sentence) => h("span", {}, sentence)),
-    ...steps.slice(0, MOST).map(([uid, words]) => h("button", { type: "button", class: `cv-go${isWrong(store, uid) ? " cv-go-wrong" : ""}`, "data-go-to": uid }, icon("error"), h("span", {}, words))),
+    ...steps.map(([uid, words]) => h("button", { type: "button", class: `cv-go${isWrong(store, uid) ? " cv-go-wrong" : ""}`, "data-go-to": uid }, icon("error"), h("span", {}, words))),
     more > 0 && h("span", {}, `${more === 1 ? "1 more step is" : `${more} more steps are`} marked`, h("span", { class: "cv-by-key" }, "; N leads to the next one"), "."),
     left(store),
   ].filter(Boolean);
