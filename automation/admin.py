@@ -57,6 +57,8 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     def goes_on(self, enrollment):
         if enrollment.due_at and enrollment.campaign.state == Campaign.State.PAUSED:
             return "when it is resumed"
+        if enrollment.due_at and enrollment.due_at <= clock.now():
+            return "now"
         return spoken_time(enrollment.due_at, clock.now(), empty="")
 
     def get_search_results(self, request, queryset, search_term):

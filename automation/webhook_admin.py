@@ -70,6 +70,8 @@ class CallAdmin(BigTableAdmin, ReadOnlyAdmin):
     def next_try(self, call):
         if call.due_at and call.campaign.state == Campaign.State.PAUSED:
             return "when it is resumed"
+        if call.due_at and call.due_at <= clock.now():
+            return "now"
         return spoken_time(call.due_at, clock.now(), empty="")
 
     def get_queryset(self, request):

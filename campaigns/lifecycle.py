@@ -194,12 +194,15 @@ def activate_effect(campaign: Campaign) -> str:
 
 
 def pause_effect(campaign: Campaign) -> str:
-    stop = _people(inside(campaign), "inside stops where they are", "inside stop where they are")
+    count = inside(campaign)
+    stop = _people(count, "inside stops where they are", "inside stop where they are") if count else "Nobody is inside"
     return f"{stop}; nobody enters and nobody is mailed until you resume. Nothing is lost."
 
 
 def drain_effect(campaign: Campaign) -> str:
-    finish = _people(inside(campaign), "inside finishes and gets", "inside finish and get")
+    if not (count := inside(campaign)):
+        return "Nobody is inside, so the campaign is archived by itself within a minute or so. This cannot be undone."
+    finish = _people(count, "inside finishes and gets", "inside finish and get")
     return (
         f"Nobody enters any more. {finish} every mail that is still to come. When the last one is through, the "
         "campaign is archived by itself; until then you can take people in again."

@@ -289,5 +289,6 @@ class FrequencyCap(models.Model):
         return duration(self.amount, self.unit)
 
     def clean(self):
-        if self.unit and self.amount and self.window > LONGEST_WINDOW:
+        most = LONGEST_WINDOW // timedelta(hours=1)  # beyond it not even a duration can be made of some numbers
+        if self.unit and self.amount and (self.amount > most or self.window > LONGEST_WINDOW):
             raise ValidationError({"amount": f"Choose {in_words(LONGEST_WINDOW)} at most."})

@@ -66,6 +66,7 @@ class ConnectionForm(RowsForm):
     """Name, token, test contacts and the properties; the connector's own settings are a form beside it."""
 
     row_form, rows_key, row_name, most = PropertyRow, "mapping", "property", MOST_PROPERTIES
+    row_names = "properties"
 
     name = forms.CharField(
         label="Name",

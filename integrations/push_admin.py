@@ -58,6 +58,8 @@ class PushAdmin(BigTableAdmin, ReadOnlyAdmin):
     def next_try(self, push):
         if push.due_at and push.connection.is_paused:
             return "when it is resumed"
+        if push.due_at and push.due_at <= clock.now():
+            return "now"
         return spoken_time(push.due_at, clock.now(), empty="")
 
     def change_view(self, request, object_id, form_url="", extra_context=None):

@@ -75,6 +75,7 @@ class RowsForm(ConfigForm):
     row_form: ClassVar[type[RowForm]]
     rows_key: ClassVar[str] = "arms"
     row_name: ClassVar[str] = "arm"
+    row_names: ClassVar[str] = ""  # empty: with an s
     most: ClassVar[int] = 20
 
     class Media:
@@ -118,7 +119,7 @@ class RowsForm(ConfigForm):
     def clean(self):
         if not self.rows.is_valid():
             for sentence in self.rows.non_form_errors() or [
-                f"Something is wrong in one of the {self.row_name}s below."
+                f"Something is wrong in one of the {self.row_names or f'{self.row_name}s'} below."
             ]:
                 self.add_error(None, sentence)
         return super().clean()

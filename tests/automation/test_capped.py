@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -170,6 +171,12 @@ def test_a_limit_that_is_lifted_lets_them_go_on(inbox, track):
     limit.delete()
     engine.run(NOW + 12 * HOUR)
     assert [subject for _, subject in mails(inbox)] == ["First", "Second"]
+
+
+@pytest.mark.parametrize("amount", [2161, 10**6, 10**20])
+def test_a_limit_over_more_than_can_be_counted_is_refused_in_a_sentence(amount):
+    with pytest.raises(ValidationError, match="90 days at most"):
+        FrequencyCap(most=1, amount=amount, unit="hours").full_clean()
 
 
 def test_the_number_of_queries_does_not_grow_with_the_people(inbox):

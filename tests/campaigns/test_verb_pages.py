@@ -88,6 +88,14 @@ def test_a_verb_tells_how_many_it_concerns_and_acts_on_post_only(verb, start, en
     assert campaign.state == end
 
 
+def test_with_nobody_inside_it_is_said_that_letting_nobody_in_ends_the_campaign():
+    campaign, client = CampaignFactory(), browser("Publisher")
+    assert "Nobody is inside; nobody enters" in text(client.get(url(campaign, "pause")))
+    assert "archived by itself within a minute or so. This cannot be undone." in text(
+        client.get(url(campaign, "drain"))
+    )
+
+
 def test_a_verb_that_does_not_fit_the_state_is_refused_in_a_sentence(draft):
     html = browser("Publisher").post(url(draft, "pause"), follow=True).content.decode()
     assert "The campaign is a draft, so this cannot be done." in html
