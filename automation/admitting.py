@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from automation import enrolling, holdouts, seen
+from automation import enrolling, holdouts, seen, watching
 from automation.enrolling import Entry, Start
 from automation.models import Enrollment, Refusal
 from campaigns.document import Document
@@ -97,6 +97,8 @@ def admit(
             refuse(match, answer)
     holdouts.assign(entries, now)
     told.entered = enrolling.insert(entries, now, spread)
+    if however_late and told.entered:
+        watching.catch_up_on(told.entered.values(), now)
     Refusal.objects.bulk_create(refusals, ignore_conflicts=True)
     return told
 

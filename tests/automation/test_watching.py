@@ -8,10 +8,12 @@ from django.test.utils import CaptureQueriesContext
 
 from automation.advancing import advance
 from automation.models import Enrollment, GoalReached, Refusal
+from campaigns import lifecycle
 from campaigns.checking import problems
 from campaigns.document import Document, Goal, StepDoc, Watch
 from campaigns.linear import Row
 from campaigns.models import Message
+from campaigns.resuming import Resumption
 from events import pipeline, recording
 from events.items import Item
 from ops.models import Source
@@ -64,6 +66,18 @@ def test_what_they_did_after_the_trigger_counts_also_where_the_engine_reads_both
     assert GoalReached.objects.get().enrollment.contact.address.email == "cleo@example.com"
     engine.run(NOW + DAY)
     assert sorted(mails(inbox)) == [("ben", "Mail 1"), ("cleo", "Mail 1")]
+
+
+def test_who_is_let_in_after_a_pause_and_gave_a_reason_to_leave_meanwhile_leaves_at_once(inbox, track):
+    paused = lifecycle.pause(campaign(exits=[Watch(**BOUGHT)]), None, NOW)
+    for user in ("ann", "ben"):
+        signs_up(track, user)
+    track(NOW + HOUR, "ann", "order.completed")
+    lifecycle.resume(paused, None, NOW + 2 * DAY, Resumption(enter=True))
+    engine.run(NOW + 2 * DAY)
+    assert sorted(Enrollment.objects.values_list("state", "reason")) == [("active", ""), ("exited", "exit")]
+    engine.run(NOW + 3 * DAY)
+    assert mails(inbox) == [("ben", "Mail 1")]
 
 
 def test_an_exit_by_a_condition_acts_when_it_comes_true(inbox, track):
