@@ -31,7 +31,9 @@ def arrivals(document: Document, now: datetime, zone: tzinfo) -> dict[str, Arriv
         ways = flow.main.into[uid]
         reached = [left for way in ways if (left := _left(flow, way, found, document, zone))]
         if reached:
-            found[uid] = (min(at for at, _ in reached), len(ways) == 1 and reached[0][1])
+            times = [at for at, _ in reached]
+            alike = len(reached) == len(ways) and min(times) == max(times)
+            found[uid] = (min(times), alike and all(sure for _, sure in reached))
     return found
 
 

@@ -15,6 +15,7 @@ PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 3, 27, 9, tzinfo=UTC)  # a Friday, 10:00 there; on Sunday the clocks go forward
 OFFICE = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "14:00", "to": "18:00"}
 SIGNED_UP = {"arms": [{"uid": "ordered", "event": "order.completed"}], "timeout": {"amount": 30, "unit": "minutes"}}
+HALVES = [{"uid": "a", "name": "A", "percent": 50}, {"uid": "b", "name": "B", "percent": 50}]
 DIGEST = {"event": "order.completed", "amount": 1, "unit": "days"}
 
 
@@ -50,6 +51,11 @@ def test_where_people_differ_it_is_the_earliest():
     late = hurry.next | {"ordered": None}
     alone = StepDoc(uid="hurry", kind="wait_for", config=SIGNED_UP, next=late)
     assert said(alone, mail("mail")) == "this goes out Fri 27 Mar 2026, 10:30 (Europe/Paris)."
+    later = wait("later", "mail", amount=30, unit="minutes")
+    hurry.next = {"ordered": None, "timeout": "mail"}
+    split = StepDoc(uid="split", kind="split", config={"arms": HALVES}, next={"a": "hurry", "b": "later"})
+    half_past = "this goes out Fri 27 Mar 2026, 10:30 (Europe/Paris)."
+    assert said(split, hurry, later, mail("mail")) == half_past, "the same on both ways"
     chance = wait("some", "mail", mode="random", amount=1, unit="hours", to_amount=9, to_unit="hours")
     assert said(chance, mail("mail")) == "this goes out at the earliest Fri 27 Mar 2026, 11:00 (Europe/Paris)."
     sometimes = wait("two", "mail", amount=2, unit="days")
