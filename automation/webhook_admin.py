@@ -89,8 +89,8 @@ class CallAdmin(BigTableAdmin, ReadOnlyAdmin):
             attempts=call.attempts.all()[:ATTEMPTS_SHOWN],
             headers=_headers(call),
             now=clock.now(),
-            contact_link=link_to(call.enrollment.contact),
-            campaign_link=link_to(call.campaign),
+            contact_link=link_to(call.enrollment.contact, request.user),
+            campaign_link=link_to(call.campaign, request.user),
             repeatable=call.state in ("queued", "parked", "failed"),
         )
 

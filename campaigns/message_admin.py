@@ -107,10 +107,12 @@ class MessageAdmin(BigTableAdmin, ReadOnlyAdmin):
         return super().get_queryset(request).select_related("contact", "address", "template", "campaign", "topic")
 
 
-def link_to(obj) -> str:
-    """The name of an object, linked to its page."""
+def link_to(obj, user=None) -> str:
+    """The name of an object, linked to its page; for a `user` who may not see that, the name alone."""
     if obj is None:
         return ""
+    if user and not user.has_perm(f"{obj._meta.app_label}.view_{obj._meta.model_name}"):
+        return str(obj)
     url = reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
     return format_html('<a class="text-link" href="{}">{}</a>', url, obj)
 

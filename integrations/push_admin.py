@@ -73,8 +73,8 @@ class PushAdmin(BigTableAdmin, ReadOnlyAdmin):
             push=push,
             sent=list(facts(push.sent)),
             now=clock.now(),
-            contact_link=link_to(push.contact),
-            campaign_link=link_to(push.campaign),
+            contact_link=link_to(push.contact, request.user),
+            campaign_link=link_to(push.campaign, request.user),
             repeatable=push.state in ("queued", "parked", "failed") and _may_repeat(request.user),
         )
 

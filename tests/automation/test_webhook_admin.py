@@ -10,6 +10,7 @@ from automation.webhooks import receivers
 from lib import clock
 from tests import engine
 from tests.automation.webhooks import call, hooked
+from tests.campaigns.typing_in import browser
 from tests.http_receiver import answer
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,11 @@ def test_the_log_tells_what_was_sent_and_what_came_of_it(failed, admin_client):
     assert "<b>Out of memory" not in text and "ann@example.com" in text
     way = admin_client.get(f"/automation/enrollment/{failed.enrollment_id}/change/").content.decode()
     assert f"/automation/call/{failed.pk}/change/" in way and "Waits for the answer of 127.0.0.1" in way
+
+
+def test_an_engineer_is_not_led_to_pages_that_are_not_theirs(failed):
+    html = browser("Engineer").get(f"/automation/call/{failed.pk}/change/").content.decode()
+    assert "Ann" in html and "/contacts/contact/" not in html and "/campaigns/campaign/" not in html
 
 
 def test_a_person_has_it_called_again_at_once(failed, admin_client, shop):
