@@ -6,8 +6,8 @@ back. The clock goes quickly while somebody waits, and stands while they have a 
 server does not make anybody miss a window. `Moment`s tell what it showed when.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -140,6 +140,14 @@ def clock_of(enrollment: Enrollment) -> Clock | None:
     run = enrollment.campaign.test_run
     moments = list(enrollment.moments.all())
     return lambda at: _shown([moment for moment in moments if moment.at <= at], run.speed, at)
+
+
+@contextmanager
+def lived(row: Enrollment, now: datetime) -> Iterator[datetime]:
+    """Within it conditions see what somebody of a test run has lived, by the run's clock; gives what that shows."""
+    run, moments = row.campaign.test_run, list(Moment.objects.filter(enrollment=row))
+    with as_lived(lambda shown: _real(moments, run.speed, shown, now)):
+        yield _shown(moments, run.speed, now)
 
 
 def of_messages(messages: Collection[Message], now: datetime) -> dict[UUID, datetime]:

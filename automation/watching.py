@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import CharField, Q, QuerySet, TextField, Value
+from django.db.models import CharField, F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from automation import pace
@@ -138,7 +138,7 @@ def _people(versions: Mapping[int, set[str]], written: Mapping[str, set[int]], n
     rows = Enrollment.objects.filter(inside | lately if goals else inside, version__in=versions, contact__in=contacts)
     return [
         Inside(row, documents[row.version_id], its)
-        for row in rows.order_by("id")
+        for row in rows.annotate(tried=F("campaign__test_of")).order_by("id")
         if (its := [one for one, read in looks[row.version_id] if _concerns(one, read, row, written, everything)])
     ]
 
@@ -167,7 +167,10 @@ def _met(
     asked = list(questions.values())
     here = now.astimezone(SiteSettings.get().zone)
     yield from _by_event([one for one in asked if one.watching.watch.event], list(events), here, order or {})
-    yield from _by_condition([one for one in asked if not one.watching.watch.event], here)
+    conditional = [one for one in asked if not one.watching.watch.event]
+    tried = [one for one in conditional if one.rows[0].row.tried]  # type: ignore[attr-defined]
+    yield from _by_condition([one for one in conditional if one not in tried], here)
+    yield from _in_runs(tried, now)
 
 
 def _by_event(
@@ -240,6 +243,16 @@ def _by_condition(questions: list[Question], now: datetime) -> Iterator[Met]:
     for number, pk in _together(queries):
         person = people[number, pk]
         yield Met(person.row, person.document, questions[number].watching)
+
+
+def _in_runs(questions: list[Question], now: datetime) -> Iterator[Met]:
+    """Each person in a test run has a clock: what happened when is asked by it. A few people, asked one by one."""
+    zone = SiteSettings.get().zone if questions else None
+    for question in questions:
+        for person in question.rows:
+            with pace.lived(person.row, now) as shown:
+                if _rows_of(question.watching.watch, [person.row], shown.astimezone(zone)).exists():
+                    yield Met(person.row, person.document, question.watching)
 
 
 def _rows_of(watch: Watch, rows: list[Enrollment], now: datetime) -> QuerySet:

@@ -65,8 +65,13 @@ def window(when: Any, scope: Scope) -> Window:
     found, real = _window(when, scope), _lived.get()
     if real is None:
         return found
-    start = real(found.start) if isinstance(found.start, datetime) else found.start
-    return replace(found, start=start, end=real(found.end) if found.end else None)
+    start = _turned_back(found.start, real) if isinstance(found.start, datetime) else found.start
+    return replace(found, start=start, end=_turned_back(found.end, real) if found.end else None)
+
+
+def _turned_back(edge: datetime, real: Callable[[datetime], datetime]) -> datetime:
+    """What happens just now is within it: a tick stays a tick, however quickly the clock goes."""
+    return real(edge - TICK) + TICK
 
 
 def _window(when: Any, scope: Scope) -> Window:

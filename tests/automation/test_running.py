@@ -309,6 +309,17 @@ def test_the_days_of_a_goal_are_those_of_the_run(inbox):
     assert dict(Enrollment.objects.values_list("contact", "state")) == {ann.pk: "exited", bob.pk: "active"}
 
 
+def test_what_is_watched_for_within_days_means_days_of_the_run(inbox):
+    lately = {"event": "order.completed", "measure": "count", "op": "≥", "value": 2}
+    leaves = Watch(uid="x", condition={**lately, "when": {"in the last": {"amount": 2, "unit": "days"}}})
+    campaign = drafted(wait("pause", 20, "hello"), mail("hello"), exits=[leaves])
+    ann, bob = known(somebody("ann@acme.example")), known(somebody("bob@acme.example"))
+    begin(campaign, ann, bob)
+    for seconds, person in ((60, ann), (60, bob), (120, ann), (300, bob)):  # a day apart, and four
+        clicks(person, NOW + seconds * SECOND)
+    assert dict(Enrollment.objects.values_list("contact", "state")) == {ann.pk: "exited", bob.pk: "active"}
+
+
 def test_what_is_written_tells_the_time_of_the_run(inbox, shop):
     html = "<p>{{ now | date: '%Y-%m-%d' }}</p>" + DEFAULT_FOOTER_HTML
     day = {"attribute": "seen_on", "value": "{{ now | date: '%Y-%m-%d' }}"}
