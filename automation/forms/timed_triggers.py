@@ -8,7 +8,6 @@ from django import forms
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldBooleanWidget,
 )
@@ -112,7 +111,7 @@ def _zone() -> forms.ChoiceField:
             ("", "The site’s"),
             *((name, name.replace("_", " ")) for name in sorted(available_timezones())),
         ],
-        widget=UnfoldAdminSelect2Widget(),
+        widget=UnfoldAdminSelectWidget(),  # a panel comes too late for those that scripts make
         error_messages={"invalid_choice": "There is no such time zone; choose one of the list."},
     )
 

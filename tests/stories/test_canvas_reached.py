@@ -173,6 +173,10 @@ def test_everything_can_be_read_named_and_reached_by_keys(live_server, chromium,
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.role") == "menuitem" and page.evaluate(UNREADABLE) == []
     page.keyboard.press("Escape")
+    page.locator("[data-open-step='way']").press("a")
+    page.locator(".dc-option[aria-selected]").wait_for()
+    assert page.evaluate(UNREADABLE) == []
+    page.keyboard.press("Escape")
     for uid in ("way", "a"):
         page.locator(f"[data-open-step='{uid}']").press("Enter")
         page.locator(f"[data-panel] form[data-key='{uid}']").wait_for()
