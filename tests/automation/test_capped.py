@@ -58,6 +58,19 @@ def test_who_has_had_as_many_waits_until_a_place_is_free(inbox, track):
     assert mails(inbox) == [("ann", "First"), ("ann", "Second")]
 
 
+def test_who_was_held_by_a_window_is_counted_anew_when_it_opens(inbox, track):
+    cap(1, 6)
+    campaign("Held", window={"days": [], "from": "12:00", "to": "22:00"})
+    campaign("First", event="cart.abandoned")
+    does(track)
+    does(track, "cart.abandoned", at=NOW + 2 * HOUR)
+    engine.run(NOW + 4 * HOUR)
+    assert mails(inbox) == [("ann", "First")]
+    assert Visit.objects.get(left_at=None).explanation.startswith("Held back: 1 mail in 6 hours")
+    engine.run(NOW + 8 * HOUR)
+    assert mails(inbox) == [("ann", "First"), ("ann", "Held")]
+
+
 def test_others_are_not_concerned(inbox, track):
     cap(1, 6)
     campaign("First")

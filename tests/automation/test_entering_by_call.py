@@ -50,6 +50,7 @@ def test_each_refusal_says_why():
     by_event, draft = CampaignFactory(), CampaignFactory(triggers=API, active=False)
     paused = lifecycle.pause(CampaignFactory(triggers=API), None, NOW)
     archived = lifecycle.archive(CampaignFactory(triggers=API), None, NOW)
+    draining = lifecycle.drain(CampaignFactory(triggers=API), None, NOW)
     choosy = CampaignFactory(triggers=[Trigger(kind="api", filter=PRO)])
     narrow = CampaignFactory(triggers=API, audience=PRO)
     taken = CampaignFactory(triggers=API)
@@ -57,8 +58,9 @@ def test_each_refusal_says_why():
     circle = CampaignFactory(triggers=API)
     expected = [
         (by_event, {}, "no_trigger"), (draft, {}, "not_active"), (paused, {}, "paused"), (archived, {}, "not_active"),
-        (choosy, {}, "filter"), (narrow, {}, "audience"), (taken, {"what": "call 2"}, "inside"),
-        (circle, {"hops": {ann.pk: 11}}, "circle"), (circle, {"at": NOW - timedelta(days=4), "what": "call 2"}, "late"),
+        (draining, {}, "not_active"), (choosy, {}, "filter"), (narrow, {}, "audience"),
+        (taken, {"what": "call 2"}, "inside"), (circle, {"hops": {ann.pk: 11}}, "circle"),
+        (circle, {"at": NOW - timedelta(days=4), "what": "call 2"}, "late"),
     ]  # fmt: skip
     for campaign, more, reason in expected:
         told = send(campaign, ann, **more)

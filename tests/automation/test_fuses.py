@@ -96,6 +96,9 @@ def test_some_go_on_those_who_waited_longest_first(inbox):
     fuse_releasing.release(fuse, Terms(2), user, NOW + MINUTE)
     engine.run(NOW + MINUTE)
     assert readers(inbox) == names(0, 12) and waiting() == 2
+    assert fuse_releasing.release(Fuse.objects.get(), Terms(2), user, NOW + MINUTE) == 2, "they wait for a person still"
+    engine.run(NOW + MINUTE)
+    assert readers(inbox) == names(0, 12) + names(20, 2)
 
 
 def test_many_that_are_released_are_spread(inbox, monkeypatch):
