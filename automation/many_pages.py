@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -44,6 +45,8 @@ def address_of(deed: str, asked: QueryDict, ids: list[int] | None = None) -> str
 def offered(request: HttpRequest) -> list[dict[str, Any]]:
     """Above the list, once it shows those stopped by a fault: what can be done with all of them."""
     if request.GET.get("state__exact") != Enrollment.State.PARKED or not request.user.has_perm(PUBLISH):
+        return []
+    if not _All.of(request.GET).rows().exists():
         return []
     return [
         {"label": deed.label_for_all, "url": address_of(key, request.GET), "danger": deed.danger}
@@ -104,6 +107,9 @@ def _chosen(model_admin, request: HttpRequest, key: str, deed: Deed, now: dateti
 def _all_of_them(model_admin, request: HttpRequest, key: str, deed: Deed, now: datetime) -> HttpResponse:
     whom = _All.of(request.GET)
     count, where = whom.rows().count(), whom.where
+    if not count and request.method == "GET":
+        messages.info(request, f"Nobody is stopped by a fault{where}.")
+        return HttpResponseRedirect(_back())
 
     def decide() -> str:
         if whom.none or whom.term:  # a search finds few
@@ -120,6 +126,10 @@ def _all_of_them(model_admin, request: HttpRequest, key: str, deed: Deed, now: d
     return _ask(model_admin, request, deed, title, lines, decide)
 
 
+def _back() -> str:
+    return f"{reverse('admin:automation_enrollment_changelist')}?state__exact=parked"
+
+
 def _told(deed: Deed, done: int) -> str:
     return f"{deed.label}: {people(done)}." if done else "None of them was stopped by a fault any more."
 
@@ -132,6 +142,6 @@ def _ask(model_admin, request: HttpRequest, deed: Deed, title: str, lines: list[
         lines=lines,
         button=deed.label,
         act=act,
-        back=f"{reverse('admin:automation_enrollment_changelist')}?state__exact=parked",
+        back=_back(),
         danger=deed.danger,
     )

@@ -116,12 +116,14 @@ def test_whom_a_search_finds_are_decided_about_at_once():
 def test_a_filter_that_names_nobody_stopped_is_about_nobody(query):
     rows = stopped(CampaignFactory(), 2)
     client, there = browser("Publisher"), f"{reverse('admin:automation_enrollment_many')}?deed=discard&all=1&{query}"
-    assert "0 people stopped" in client.get(there).content.decode()
+    assert "Nobody is stopped by a fault" in client.get(there, follow=True).content.decode()
     assert "None of them was stopped" in client.post(there, follow=True).content.decode()
     assert states(rows) == {"parked"} and not Job.objects.exists()
 
 
 def test_only_publishers_are_offered_it_and_may_do_it():
+    empty = browser("Publisher").get(reverse(LISTED), {"state__exact": "parked"}).content.decode()
+    assert "all=1" not in empty, "nor where there is nobody"
     stopped(CampaignFactory(), 1)
     for role, offered in (("Publisher", True), ("Marketer", False), ("Analyst", False)):
         listed = browser(role).get(reverse(LISTED), {"state__exact": "parked"}).content.decode()
