@@ -36,7 +36,9 @@ def _for(config: dict) -> Iterator[Fault]:
 
 def _about_span(config: dict, amount: str, unit: str) -> Iterator[Fault]:
     number = config.get(amount)
-    if config.get(unit) not in list(UNITS):
+    if number is None and unit not in config:  # a new step
+        yield amount, "Say how long to wait, such as 2 days."
+    elif config.get(unit) not in list(UNITS):
         yield unit, "Choose minutes, hours, days or weeks to wait."
     elif isinstance(number, bool) or not isinstance(number, int | float) or not number > 0:
         yield amount, "Say how long to wait: a number above 0."

@@ -64,7 +64,7 @@ WAITS = [
     ),
 ]
 WRONG = [
-    ({}, "Choose minutes, hours, days or weeks to wait."),
+    ({}, "Say how long to wait, such as 2 days."),
     ({"amount": 0, "unit": "days"}, "Say how long to wait: a number above 0."),
     ({"amount": 3, "unit": "years"}, "Choose minutes, hours, days or weeks to wait."),
     ({"amount": 731, "unit": "days"}, "A wait is at most 2 years long."),
