@@ -27,6 +27,13 @@ LACKED = "The newest event has none; leave it empty, or say what it should be."
 ONLY_LIVE = "Only for what is live: of a draft, who may publish it may do so."
 
 
+class TestersField(forms.ModelMultipleChoiceField):
+    """Test contacts by name and address: two may be called alike."""
+
+    def label_from_instance(self, obj):
+        return f"{obj.name}, {obj.email}" if obj.name and obj.email else str(obj)
+
+
 class StartForm(forms.Form):
     """What is asked before a test run; the fields of `event` are those of the events that let people in."""
 
@@ -36,7 +43,7 @@ class StartForm(forms.Form):
         error_messages={"invalid": "This page is not as it was sent; open it again."},
         help_text="The same form sent twice starts one run.",
     )
-    people = forms.ModelMultipleChoiceField(
+    people = TestersField(
         Contact.objects.none(),
         label="Test contacts",
         required=False,

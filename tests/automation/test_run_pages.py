@@ -110,11 +110,11 @@ def test_nobody_chosen_is_said_at_the_field(marketer):
 
 
 def test_a_run_is_done_again_with_the_same_choices_and_stopped(marketer):
-    me = ContactFactory(is_test=True)
+    me = ContactFactory(is_test=True, email="ann@acme.example", attributes={"first_name": "Ann"})
     campaign = drafted(wait("pause", 1, "hello"), mail("hello"))
     run = running.start(campaign, [me], UserFactory(), NOW, Choices(speed=3600, outside=True))
     page = text(marketer.get(f"{reverse('admin:automation_testrun_start')}?again={run.pk}"))
-    assert page.count("checked") >= 3 and "Earlier test runs" in page
+    assert page.count("checked") >= 3 and "Earlier test runs" in page and "Ann, ann@acme.example" in page
     marketer.post(reverse("admin:automation_testrun_stop", args=[run.pk]))
     row = Enrollment.objects.get()
     assert (row.state, row.explanation) == ("exited", running.STOPPED)
