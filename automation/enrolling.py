@@ -81,6 +81,7 @@ class Entry:
     start: Start
     key: str
     restarts: Enrollment | None = None
+    again: bool = False  # they have been in it before
     held_out: str = ""
     goes_through: bool = False  # held out, too: the campaign's transactional mail is for everybody
 

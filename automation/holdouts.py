@@ -12,6 +12,7 @@ from lib.chances import share_of
 from ops.models import SiteSettings
 
 HOLDOUT, IN = "holdout", "in"
+Place = tuple[int, int]  # (campaign, contact)
 OF_CAMPAIGN = "Held out by chance, to measure what the campaign does."
 OF_SITE = "Held out by chance from all campaigns of the site, to measure what they do together."
 BUT = "They get its transactional mail only."
@@ -23,16 +24,28 @@ def assign(entries: Sequence[Entry], now: datetime) -> None:
     Transactional mail is for everybody: a campaign that sends no other mail holds nobody out, and where it sends both
     those who are held out go through it without its marketing mails.
     """
-    of_site = SiteSettings.get().holdout if entries else 0
-    concerned = [entry for entry in entries if entry.document.holdout or of_site]
+    if not entries:
+        return
+    percent = SiteSettings.get().holdout
+    # At 0 % nobody is chosen any more, but whoever was before stays so.
+    held = _held([entry for entry in entries if entry.again and not entry.document.holdout])
+    of_site = set() if percent else _held_by_site(entries)
+    concerned = [
+        entry
+        for entry in entries
+        if percent or entry.document.holdout or _place(entry) in held or entry.start.contact_id in of_site
+    ]
     kinds = _kinds_of_mail(concerned)
     concerned = [entry for entry in concerned if kinds[entry.campaign.pk] != {True}]
     if not concerned:
         return
-    _by_campaign([entry for entry in concerned if entry.document.holdout], now)
-    if of_site:
-        _by_site(concerned, of_site, now)
+    held |= _choose([entry for entry in concerned if entry.document.holdout], now)
+    of_site |= _choose_for_site(concerned, percent, now)
     for entry in concerned:
+        if _place(entry) in held:
+            entry.held_out = OF_CAMPAIGN
+        elif entry.start.contact_id in of_site:
+            entry.held_out = OF_SITE
         if entry.held_out and True in kinds[entry.campaign.pk]:
             entry.goes_through, entry.held_out = True, f"{entry.held_out} {BUT}"
 
@@ -45,35 +58,37 @@ def is_exempt(document: Document) -> bool:
 
 def held_by_campaign(campaign: Campaign, document: Document, contact_id: int) -> bool:
     """Whether they are held out of it, or would be once they enter."""
-    if not document.holdout:
-        return False
     given = Assignment.objects.filter(campaign=campaign, contact=contact_id, name=HOLDOUT).first()
     return given.arm == HOLDOUT if given else share(campaign.pk, contact_id, HOLDOUT) < document.holdout
 
 
 def held_by_site(percent: int, contact_id: int) -> bool:
     """The same of the holdout of the whole site."""
-    if not percent:
-        return False
     given = SiteAssignment.objects.filter(contact=contact_id).first()
     return given.held_out if given else share(0, contact_id, HOLDOUT) < percent
 
 
-def _by_campaign(entries: Sequence[Entry], now: datetime) -> None:
-    if not entries:
-        return
+def _place(entry: Entry) -> Place:
+    return entry.campaign.pk, entry.start.contact_id
+
+
+def _choose(entries: Sequence[Entry], now: datetime) -> set[Place]:
+    """Whoever was not assigned is; (campaign, contact) of those held out."""
     Assignment.objects.bulk_create((_chosen(entry, now) for entry in entries), ignore_conflicts=True)
-    held = set(
-        Assignment.objects.filter(
-            campaign_id__in={entry.campaign.pk for entry in entries},
-            contact_id__in={entry.start.contact_id for entry in entries},
-            name=HOLDOUT,
-            arm=HOLDOUT,
-        ).values_list("campaign_id", "contact_id")
+    return _held(entries)
+
+
+def _held(entries: Sequence[Entry]) -> set[Place]:
+    """Those of them who were held out of the campaign before, whatever its percentage is now."""
+    if not entries:
+        return set()
+    rows = Assignment.objects.filter(
+        campaign_id__in={entry.campaign.pk for entry in entries},
+        contact_id__in={entry.start.contact_id for entry in entries},
+        name=HOLDOUT,
+        arm=HOLDOUT,
     )
-    for entry in entries:
-        if (entry.campaign.pk, entry.start.contact_id) in held:
-            entry.held_out = OF_CAMPAIGN
+    return set(rows.values_list("campaign_id", "contact_id"))
 
 
 def _chosen(entry: Entry, now: datetime) -> Assignment:
@@ -82,16 +97,20 @@ def _chosen(entry: Entry, now: datetime) -> Assignment:
     return Assignment(campaign=entry.campaign, contact_id=contact_id, name=HOLDOUT, at=now, arm=HOLDOUT if held else IN)
 
 
-def _by_site(entries: Sequence[Entry], percent: int, now: datetime) -> None:
+def _choose_for_site(entries: Sequence[Entry], percent: int, now: datetime) -> set[int]:
+    if not percent:
+        return set()
     people = sorted({entry.start.contact_id for entry in entries})
     SiteAssignment.objects.bulk_create(
         (SiteAssignment(contact_id=pk, held_out=share(0, pk, HOLDOUT) < percent, at=now) for pk in people),
         ignore_conflicts=True,
     )
-    held = set(SiteAssignment.objects.filter(contact_id__in=people, held_out=True).values_list("contact_id", flat=True))
-    for entry in entries:
-        if entry.start.contact_id in held:
-            entry.held_out = entry.held_out or OF_SITE
+    return _held_by_site(entries)
+
+
+def _held_by_site(entries: Sequence[Entry]) -> set[int]:
+    rows = SiteAssignment.objects.filter(contact__in={entry.start.contact_id for entry in entries}, held_out=True)
+    return set(rows.values_list("contact_id", flat=True))
 
 
 def _kinds_of_mail(entries: Iterable[Entry]) -> dict[int, set[bool]]:

@@ -140,20 +140,24 @@ def _exit(watch, contact: Contact, now: datetime) -> Check:
 
 def holdouts_of(campaign: Campaign, document: Document, contact: Contact) -> Iterator[Check]:
     """Whether chance would keep everything from them: as it was drawn, or will be: it hangs on nothing but them."""
-    site = SiteSettings.get().holdout
-    if not document.holdout and not site:
+    percents = {"this campaign": document.holdout, "the whole site": SiteSettings.get().holdout}
+    held = {
+        "this campaign": holdouts.held_by_campaign(campaign, document, contact.pk),
+        "the whole site": holdouts.held_by_site(percents["the whole site"], contact.pk),
+    }
+    if not any(percents.values()) and not any(held.values()):
         return
     if holdouts.is_exempt(document):
         yield Check("Holdout", True, "Nobody is held out: it sends nothing but transactional mail.")
         return
-    for what, percent, held in (
-        ("this campaign", document.holdout, holdouts.held_by_campaign(campaign, document, contact.pk)),
-        ("the whole site", site, holdouts.held_by_site(site, contact.pk)),
-    ):
-        if percent:
-            share = f"{percent} % are held out by chance from {what}, for comparison"
-            words = "they are among them and get nothing" if held else "they are not among them"
-            yield Check("Holdout", not held, f"{share}; {words}.")
+    for what, percent in percents.items():
+        share = f"{percent} % are held out by chance from {what}, for comparison"
+        if held[what] and not percent:
+            said = f"They were held out by chance from {what}, for comparison, and stay so: they get nothing."
+            yield Check("Holdout", False, said)
+        elif percent:
+            words = "they are among them and get nothing" if held[what] else "they are not among them"
+            yield Check("Holdout", not held[what], f"{share}; {words}.")
 
 
 def _about_reentry(document: Document, before: list[Enrollment], now: datetime) -> Check:

@@ -85,7 +85,10 @@ class HeadForm(WindowFields):
         0,
         50,
         initial=0,
-        help_text="Percent of those who enter but get nothing, so that you see what the mails change.",
+        help_text=(
+            "Percent of those who enter but get nothing, so that you see what the mails change. "
+            "Whoever was chosen stays so, whatever you write later."
+        ),
     )
 
     def clean_entry_key(self) -> str:

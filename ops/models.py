@@ -69,7 +69,7 @@ class SiteSettings(models.Model):
         validators=[MaxValueValidator(15)],
         help_text=(
             "Percent of all people, 0 to 15, who get nothing from any campaign but its transactional mail, so that you "
-            "see what campaigns change together. Whoever was chosen stays so; 0 holds nobody out."
+            "see what campaigns change together. Whoever was chosen stays so; 0 chooses nobody more."
         ),
     )
     quiet_from = models.TimeField(

@@ -82,7 +82,7 @@ def test_a_campaign_of_receipts_alone_holds_nobody_out(inbox, track, ann):
     assert subjects(inbox) == ["Receipt"] and Enrollment.objects.get().arm == ""
 
 
-@pytest.mark.parametrize("percent", [1, 50])
+@pytest.mark.parametrize("percent", [0, 1, 50])
 def test_another_percentage_moves_nobody_who_was_assigned(track, inbox, percent):
     site(holdout=15)
     campaign = CampaignFactory(event="users.signed_up", holdout=25, reentry=OFTEN)
@@ -93,7 +93,7 @@ def test_another_percentage_moves_nobody_who_was_assigned(track, inbox, percent)
     assert len(before) == len(of_site) == 40 and {"holdout", "in"} == set(before.values())
     edit(campaign, now_rows(campaign), holdout=percent)
     publish(campaign, NOW + DAY)
-    site(holdout=1)
+    site(holdout=min(percent, 1))
     come(track, *names, now=NOW + DAY)
     assert dict(Assignment.objects.values_list("contact", "arm")) == before
     assert dict(SiteAssignment.objects.values_list("contact", "held_out")) == of_site
