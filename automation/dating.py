@@ -93,7 +93,8 @@ def rules_of(campaign_id: int, document: Document) -> list[Rule]:
     ]
 
 
-def _live_rules() -> list[Rule]:
+def live_rules() -> list[Rule]:
+    """Of all campaigns that take people in."""
     live = Campaign.objects.filter(
         state__in=TAKING_IN, live__references__kind="trigger", live__references__key=KIND
     ).values_list("pk", "live_id")
@@ -107,14 +108,14 @@ def follow(batch: Batch) -> None:
     written = reading.of(batch)
     if not any(word.startswith(MAY_MOVE) for word in written):
         return
-    for rule in _live_rules():
+    for rule in live_rules():
         concerned = {pk for token in rule.tokens & written.keys() for pk in written[token]}
         work_out(rule, concerned, batch.now)
 
 
 def reads(token: str) -> bool:
     """Does any live campaign look out for a date that this may move?"""
-    return any(token in rule.tokens for rule in _live_rules())
+    return any(token in rule.tokens for rule in live_rules())
 
 
 def work_out(rule: Rule, contact_ids: Collection[int], now: datetime) -> None:

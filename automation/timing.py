@@ -22,7 +22,7 @@ from campaigns.trigger_kinds import key_of
 from ops import jobs
 from ops import work as queues
 from ops.models import SiteSettings
-from segments import reading
+from segments import reading, refreshing
 
 SCHEDULE, BROADCAST = "schedule", "broadcast"
 STILL_RUN = timedelta(hours=24)
@@ -102,6 +102,14 @@ def follow_zone(now: datetime) -> None:
             timer.save(update_fields=["zone", "due_at"])
 
 
+def follow_all(token: str, user, now: datetime) -> None:
+    """Listener to what changed for everybody at once, such as a computed attribute that was edited."""
+    concerned = {rule.campaign_id for rule in dating.live_rules() if token in rule.tokens}
+    for campaign in Campaign.objects.filter(pk__in=concerned, live__isnull=False):
+        assert campaign.live_id
+        _fill(campaign, campaign.live_id, now)
+
+
 def is_due(now: datetime) -> bool:
     return _due(now).exists()
 
@@ -152,5 +160,6 @@ def register() -> None:
     queues.register(queues.Queue("dates", "Dates of people", dating.is_due, dating.let_in))
     queues.SWEEPS.register("time zone of campaigns", follow_zone)
     reading.READERS.register("dates that let people in", dating.reads)
+    refreshing.ON_CHANGED_FOR_ALL.register("dates that let people in", follow_all)
     jobs.register(dating.FILL, "Work out the dates of a campaign", dating.fill)
     jobs.register(letting_in.KIND, "Let people into a campaign", letting_in.step)

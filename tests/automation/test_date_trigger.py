@@ -244,3 +244,21 @@ def test_it_reads_as_a_sentence_and_its_form_gives_it_back(config, words):
     form = kind.form(typed | {"filter": ""})
     assert form.is_valid(), form.errors
     assert from_settings("date", form.config()) == trigger
+
+
+def test_an_edit_of_a_computed_date_moves_the_days(inbox, track):
+    from segments import computed_writing
+    from segments.computed_models import ComputedAttribute
+
+    last = ComputedAttribute.objects.create(
+        key="last_order", label="last order", event="order.completed", measure="last", type="date"
+    )
+    track(NOW, "ann", "order.completed", traits={"email": "ann@example.com"})
+    track(NOW + 3 * DAY, "ann", "trial.started")
+    made = campaign({"field": "computed.last_order", "offset": 10, "at": "09:00"})
+    assert DateDue.objects.get(campaign=made).day == NOW.date()
+    last.event, last.revision = "trial.started", last.revision + 1
+    last.save()
+    computed_writing.start(last, None, NOW + 3 * DAY)
+    engine.run(NOW + 3 * DAY)
+    assert DateDue.objects.get(campaign=made).due_at == at(2026, 3, 15, 9)
