@@ -115,6 +115,7 @@ def test_five_are_set_up_at_once_and_a_delay_is_told_after_half_an_hour(inbox, t
         "Your trial takes a little longer",
         "Your trial is not ready yet, and we are sorry",
     ]
+    assert len(product.got) == 7, "what your product has taken is not asked for again"
 
 
 def test_a_product_that_refuses_is_told_as_a_delay(inbox, product, signs_up, monkeypatch):
@@ -134,7 +135,13 @@ def test_who_subscribes_hears_no_more_of_the_trial(inbox, track, product, signs_
     assert subjects(inbox) == ["Please confirm your address", "Your trial is ready, Ann"]
 
 
-def test_a_product_that_is_down_holds_nobody_at_the_gate_and_they_hear_of_the_delay_within_half_an_hour(
+def being_set_up():
+    """Who is asked for, or was, and is not ready: those behind the gate."""
+    there = Enrollment.objects.filter(step_uid__in=["provision", "ready"])
+    return set(there.values_list("contact__identities__value", flat=True))
+
+
+def test_while_a_product_is_down_they_hear_of_the_delay_and_queue_at_the_one_gate_again(
     inbox, track, product, signs_up, monkeypatch
 ):
     people = [f"p{number}" for number in range(6)]
@@ -143,14 +150,40 @@ def test_a_product_that_is_down_holds_nobody_at_the_gate_and_they_hear_of_the_de
         signs_up(person)
     for person in people:
         presses(inbox, monkeypatch, person, NOW + MINUTE)
-    assert at("p5") == "gate"
-    for minute in range(2, 32):
+    assert len(being_set_up()) == 5 and at("p5") == "gate"
+    for minute in (4, 15, 17, 20, 31):
         engine.run(NOW + minute * MINUTE)
-    assert subjects(inbox, "p0")[1:] == ["Your trial takes a little longer"]
-    assert at("p5") == "gate-again", "it was not left at the first gate, and waits for its second turn"
+        assert len(being_set_up()) <= 5
+    assert [subjects(inbox, person)[1:] for person in people] == [["Your trial takes a little longer"]] * 6
     product.answers = [answer(202)] * 100
-    for hours in range(1, 8):
-        engine.run(NOW + hours * 60 * MINUTE)
-    assert {at(person) for person in people} == {"ready-late"}, "asked once more, and taken"
-    track(NOW + 8 * 60 * MINUTE, "p0", "trial.ready")
-    assert subjects(inbox, "p0")[2:] == ["Your trial is ready, P0"]
+    engine.run(NOW + 62 * MINUTE)  # all six have come to the gate again by then
+    first = being_set_up()
+    assert len(first) == 5 and {at(person) for person in first} == {"ready"}, "asked once more, and taken"
+    track(NOW + 63 * MINUTE, sorted(first)[0], "trial.ready")
+    assert set(people) - first < being_set_up() and len(being_set_up()) == 5, "the next one moves up"
+    assert subjects(inbox, sorted(first)[0])[2:] == [f"Your trial is ready, {sorted(first)[0].upper()}"]
+
+
+def test_a_product_that_stays_down_is_asked_for_six_hours_and_then_a_person_looks_into_it(
+    inbox, product, signs_up, monkeypatch
+):
+    product.answers = [answer(400)] * 100
+    signs_up("ann")
+    presses(inbox, monkeypatch, "ann", NOW + MINUTE)
+    for half_hours in range(1, 14):
+        engine.run(NOW + half_hours * 30 * MINUTE + 2 * MINUTE)
+    asked = len(product.got)
+    assert 11 <= asked <= 13 and at("ann") == "ready-late"
+    engine.run(NOW + 2 * DAY)
+    assert subjects(inbox)[1:] == ["Your trial takes a little longer", "Your trial is not ready yet, and we are sorry"]
+    assert len(product.got) == asked
+
+
+def test_whose_trial_is_ready_while_they_queue_again_is_not_set_up_twice(inbox, track, product, signs_up, monkeypatch):
+    product.answers = [answer(400)] * 5
+    signs_up("ann")
+    presses(inbox, monkeypatch, "ann", NOW + MINUTE)
+    track(NOW + 10 * MINUTE, "ann", "trial.ready")
+    engine.run(NOW + DAY)
+    assert subjects(inbox)[1:] == ["Your trial takes a little longer", "Your trial is ready, Ann"]
+    assert len(product.got) == 1
