@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from automation import enrolling, holdouts, seen, watching
 from automation.enrolling import Entry, Start
@@ -23,6 +24,7 @@ from ops.models import SiteSettings
 
 Refused = tuple[str, str]  # a word for the reason, and the sentence
 Place = tuple[int, int]  # (campaign, contact)
+Name = tuple[int, UUID]  # (campaign, what came to pass)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Match:
     @property
     def place(self) -> Place:
         return self.campaign.pk, self.start.contact_id
+
+    @property
+    def name(self) -> Name:
+        return self.campaign.pk, self.start.id
 
     @property
     def key(self) -> str:
@@ -58,8 +64,8 @@ class Admitted:
     refused: dict[int, Refused] = field(default_factory=dict)
 
 
-AT_THE_DOOR: Registry[Callable[[Sequence[Match], datetime], Mapping[Place, Refused]]] = Registry("gate of campaigns")
-"""(matches, now) → those who must not enter, by (campaign, contact): such as whoever would have to leave at once."""
+AT_THE_DOOR: Registry[Callable[[Sequence[Match], datetime], Mapping[Name, Refused]]] = Registry("gate of campaigns")
+"""(matches, now) → those who must not enter, by `Match.name`: such as whoever would have to leave at once."""
 
 
 def admit(
@@ -89,9 +95,10 @@ def admit(
     shut = _shut(open_matches, now)
     earlier = _earlier(open_matches)
     for match in open_matches:
-        answer = shut.get(match.place) or _answer(match, earlier, now)
+        answer = shut.get(match.name) or _answer(match, earlier, now)
         if isinstance(answer, Entry):
             entries.append(answer)
+            answer.again = match.place in earlier
             earlier.setdefault(match.place, []).insert(0, _as_if_entered(answer, now))
         elif answer:
             refuse(match, answer)
@@ -133,8 +140,8 @@ def _with_what_was_seen(strangers: Sequence[Match], now: datetime) -> Iterator[t
         yield match, f". It saw {'; '.join(values)}"[:300] if values else ""
 
 
-def _shut(matches: Sequence[Match], now: datetime) -> dict[Place, Refused]:
-    found: dict[Place, Refused] = {}
+def _shut(matches: Sequence[Match], now: datetime) -> dict[Name, Refused]:
+    found: dict[Name, Refused] = {}
     for gate in AT_THE_DOOR if matches else ():
         found |= gate(matches, now)
     return found
@@ -160,11 +167,15 @@ def _answer(match: Match, earlier: dict[Place, list[Enrollment]], now: datetime)
     inside = next((row for row in before if row.state in Enrollment.INSIDE), None)
     if any(row.event_id == match.start.id for row in before):
         return None  # it let them in before
-    if inside and document.on_repeat == "refresh" and inside.pk:
-        enrolling.refresh(inside, match.start)
-        return None
-    if inside and document.on_repeat == "restart" and inside.pk:
-        return Entry(match.campaign, document, match.start, match.key, restarts=inside)
+    if inside and _is_news(match, inside):
+        if not inside.pk:
+            _begin_with(match.start, inside)
+            return None
+        if document.on_repeat == "refresh":
+            enrolling.refresh(inside, match.start)
+            return None
+        if document.on_repeat == "restart":
+            return Entry(match.campaign, document, match.start, match.key, restarts=inside)
     if inside:
         return "inside", "They were already inside, so the repeat was ignored."
     if before and document.reentry.mode == "once":
@@ -176,10 +187,25 @@ def _answer(match: Match, earlier: dict[Place, list[Enrollment]], now: datetime)
     return Entry(match.campaign, document, match.start, match.key)
 
 
+def _is_news(match: Match, inside: Enrollment) -> bool:
+    """Does the repeat count for whoever is inside? One that is told late, after a newer one, does not."""
+    document = match.document
+    counts = document.on_repeat != "ignore" or (not inside.pk and document.steps[0].config.get("again") is True)
+    return counts and (inside.event_at is None or match.start.occurred_at >= inside.event_at)
+
+
 def _as_if_entered(entry: Entry, now: datetime) -> Enrollment:
     """Stands for an enrollment that this batch is about to insert, for later events of the same batch."""
-    state = Enrollment.State.ACTIVE
-    return Enrollment(entry_key=entry.key, state=state, entered_at=now, event_id=entry.start.id)
+    found = Enrollment(entry_key=entry.key, state=Enrollment.State.ACTIVE, entered_at=now)
+    found.entry = entry  # type: ignore[attr-defined]
+    _begin_with(entry.start, found)
+    return found
+
+
+def _begin_with(start: Start, inside: Enrollment) -> None:
+    """Of several repeats in one batch the last is what they begin with."""
+    inside.entry.start = start  # type: ignore[attr-defined]
+    inside.event_id, inside.event_at = start.id, start.occurred_at
 
 
 def _refusal(match: Match, now: datetime, reason: str, explanation: str) -> Refusal:

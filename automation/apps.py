@@ -14,6 +14,7 @@ class AutomationConfig(AppConfig):
             fuse_releasing,
             fuses,
             gates,
+            meanwhile,
             pace,
             panels,
             parked,
@@ -72,6 +73,7 @@ class AutomationConfig(AppConfig):
             TRIGGER_KINDS.register(trigger.key, trigger)
         enrollment_fields.register()
         admitting.AT_THE_DOOR.register("reasons to leave", staying.at_the_door)
+        admitting.AT_THE_DOOR.register("what happened meanwhile", meanwhile.at_the_door)
         doors.standing.register("enrollments", engine.standing)
         doors.on_published.register("follow", republishing.follow)
         doors.on_published.register("gates", gates.follow)

@@ -9,6 +9,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Least
 
 from automation.kinds.wait import begun
+from automation.models import Visit
 from campaigns.document import Document, Watch
 from events.models import Event
 from segments import conditions
@@ -30,9 +31,23 @@ def since_when(visit, now: datetime) -> datetime:
     row = visit.enrollment
     if visit.pk:
         return visit.entered_at
-    if row.event_at and row.scheduled_at == row.entered_at:  # they have waited for nothing yet
-        return min(row.event_at, now)
+    if row.event_at and _came_in_no_time(row):  # they have waited for nothing yet
+        return now if getattr(row, "has_answered", False) else min(row.event_at, now)
     return begun(row.scheduled_at, now)
+
+
+def look_back(visits: Sequence) -> None:
+    """Who came here through another such step in no time has answered there: nothing is the answer to two. One query
+    at most."""
+    new = [visit for visit in visits if not visit.pk and visit.enrollment.steps_taken]
+    came = {visit.enrollment.pk: visit.enrollment for visit in new if _came_in_no_time(visit.enrollment)}
+    before = Visit.objects.filter(enrollment__in=came, kind="wait_for") if came else Visit.objects.none()
+    for pk in set(before.values_list("enrollment", flat=True)):
+        came[pk].has_answered = True
+
+
+def _came_in_no_time(row) -> bool:
+    return row.scheduled_at == row.entered_at
 
 
 def noted(visit, now: datetime) -> dict[str, str]:
@@ -55,7 +70,8 @@ def of_its_time(since: str, visits: Sequence, now: datetime) -> Q:
             Cast(Value(msgspec.json.encode(starts).decode()), JSONField()), Cast(OuterRef("pk"), TextField()),
             template="(%(expressions)s)", arg_joiner=" ->> ", output_field=TextField(),
         )  # fmt: skip
-        return Q(occurred_at__gte=Cast(its, DateTimeField()), received_at__gte=_unheard_from(visits, now))
+        its_time = Q(occurred_at__gte=Cast(its, DateTimeField()), received_at__gte=_unheard_from(visits, now))
+        return its_time & ~Q(pk=OuterRef("event_id"))
     if since == "entry":
         came = Least(OuterRef("entered_at"), Coalesce(OuterRef("event_at"), OuterRef("entered_at")))
         return Q(occurred_at__gte=came) & ~Q(pk=OuterRef("event_id"))

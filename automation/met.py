@@ -81,9 +81,10 @@ def reach(found: Sequence[Met], now: datetime) -> None:
 
 def wake(found: Sequence[Met], now: datetime) -> None:
     """They go on by the arm of what came first; or their time begins anew. One query."""
-    told: dict[int, dict[str, Any]] = {}
-    for met in sorted(found, key=lambda met: _order(met, now)):
-        told.setdefault(met.row.pk, _told(met, now))
+    by_row: dict[int, list[Met]] = {}
+    for met in found:
+        by_row.setdefault(met.row.pk, []).append(met)
+    told = {pk: _told(its, now) for pk, its in by_row.items()}
     if told:
         values: dict[str, Any] = {
             "told": msgspec.json.encode(list(told.values())).decode(),
@@ -97,22 +98,36 @@ def wake(found: Sequence[Met], now: datetime) -> None:
         pace.begin_again(again, now)
 
 
-def _order(met: Met, now: datetime) -> tuple[datetime, bool]:
-    """What came first; what it waits for before the trigger that is the same event."""
-    return met.event.occurred_at if met.event else now, met.watching.watch.uid == AGAIN
+def _told(found: Sequence[Met], now: datetime) -> dict[str, Any]:
+    """What becomes of one who waits: the first thing they did opens its way; else the last repeat begins the time anew.
+
+    Whoever goes on waits no more, but what happened again before is news of theirs all the same.
+    """
+    deeds = [met for met in found if met.watching.watch.uid != AGAIN]
+    first = min(deeds, key=lambda met: _when(met, now), default=None)
+    again = [met for met in found if met not in deeds and (not first or _when(met, now) < _when(first, now))]
+    told: dict[str, Any] = {"id": found[0].row.pk, "step_uid": found[0].watching.step_uid}
+    told["hops"] = max(met.event.hops if met.event else 0 for met in found)
+    if again:
+        told |= _begun_anew(max(again, key=lambda met: _when(met, now)), now)
+    if first:
+        told.pop("again", None)
+        event = first.event
+        seen = {"event": event.type, "event_id": event.pk, "at": event.occurred_at} if event else {}
+        told["woken"] = {"arm": first.watching.watch.uid, **seen}
+    return told
 
 
-def _told(met: Met, now: datetime) -> dict[str, Any]:
-    event = met.event
-    told: dict[str, Any] = {"id": met.row.pk, "step_uid": met.watching.step_uid, "hops": event.hops if event else 0}
-    if met.watching.watch.uid == AGAIN and event:
-        step = met.document.step(met.watching.step_uid)
-        assert step
-        span: timedelta = duration(step.config["timeout"]["amount"], step.config["timeout"]["unit"])
-        begun = min(event.occurred_at, now)
-        return told | {
-            "again": begun + span, "begun": begun,
-            "data": event.properties, "event_id": event.pk, "event_at": event.occurred_at,
-        }  # fmt: skip
-    seen = {"event": event.type, "event_id": event.pk, "at": event.occurred_at} if event else {}
-    return told | {"woken": {"arm": met.watching.watch.uid, **seen}}
+def _when(met: Met, now: datetime) -> datetime:
+    return met.event.occurred_at if met.event else now
+
+
+def _begun_anew(met: Met, now: datetime) -> dict[str, Any]:
+    step, event = met.document.step(met.watching.step_uid), met.event
+    assert step and event
+    span: timedelta = duration(step.config["timeout"]["amount"], step.config["timeout"]["unit"])
+    begun = min(event.occurred_at, now)
+    return {
+        "again": begun + span, "begun": begun,
+        "data": event.properties, "event_id": event.pk, "event_at": event.occurred_at,
+    }  # fmt: skip

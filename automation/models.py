@@ -107,6 +107,11 @@ class Enrollment(models.Model):
         return f"{self.contact} in {self.campaign}"
 
     @property
+    def counts_from(self) -> datetime:
+        """From when on what they do is about this entry: what let them in may have happened before it was read."""
+        return min(self.entered_at, self.event_at or self.entered_at)
+
+    @property
     def said(self) -> str:
         """How it ended, or why it rests, in a plain sentence."""
         return STOPPED if self.state == self.State.PARKED else self.explanation

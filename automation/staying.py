@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
-from automation.admitting import Match, Place, Refused
+from automation.admitting import Match, Name, Refused
 from automation.models import Enrollment
 from campaigns.document import Document, Tree
 from campaigns.step_kinds import Exit
@@ -45,7 +45,7 @@ def reasons(document: Document) -> list[tuple[Tree, Exit]]:
     return found
 
 
-def at_the_door(matches: Sequence[Match], now: datetime) -> dict[Place, Refused]:
+def at_the_door(matches: Sequence[Match], now: datetime) -> dict[Name, Refused]:
     """Who would have to leave at once does not enter; a query for each campaign that has such reasons.
 
     What asks about the entry itself, or about steps, can hold of nobody who is not inside.
@@ -53,16 +53,17 @@ def at_the_door(matches: Sequence[Match], now: datetime) -> dict[Place, Refused]
     by_campaign: dict[int, list[Match]] = {}
     for match in matches:
         by_campaign.setdefault(match.campaign.pk, []).append(match)
-    found: dict[Place, Refused] = {}
-    for campaign_id, its in by_campaign.items():
+    found: dict[Name, Refused] = {}
+    for its in by_campaign.values():
         watched = [watch for watch in its[0].document.exits if not watch.event]
         asked = [one for one in watched if not conditions.validate(one.condition, "contact")]
         if asked:
             words = [f"A reason to leave held already: {in_words(watch)}."[:400] for watch in asked]
             trees = [watch.condition for watch in asked]
             people = Contact.objects.filter(pk__in={match.start.contact_id for match in its})
-            for pk, first in _first_met(people, trees, "contact", {match.start.contact_id for match in its}, now):
-                found[campaign_id, pk] = ("exit", words[first])
+            met = dict(_first_met(people, trees, "contact", {match.start.contact_id for match in its}, now))
+            held = [match for match in its if match.start.contact_id in met]
+            found |= {match.name: ("exit", words[met[match.start.contact_id]]) for match in held}
     return found
 
 

@@ -19,10 +19,10 @@ from django.db.models.functions import Cast
 from automation import pace
 from automation.documents import of_versions
 from automation.met import Met, leave, reach, wake
-from automation.models import Enrollment
+from automation.models import Enrollment, Visit
 from campaigns.document import Document, Watch
 from campaigns.models import Reference
-from campaigns.watches import EXIT, GOAL, MAX_GOAL_DAYS, WAKE, Watching, tokens, watching
+from campaigns.watches import AGAIN, EXIT, GOAL, MAX_GOAL_DAYS, WAKE, Watching, tokens, watching
 from events import types as event_types
 from events.models import Event
 from ops.models import SiteSettings
@@ -182,27 +182,57 @@ def _by_event(
         by_type.setdefault(event.type, []).append(event)
     chosen = [one for one in questions if one.watching.watch.filter]
     fitting = _fitting(chosen, by_type, now)
+    begun = _begun(questions)
     for question in questions:
         watch = question.watching.watch
         for person in question.rows:
-            for event in by_type.get(watch.event, ()):
-                if watch.filter and event.pk not in fitting[id(question)]:
-                    continue
-                if order and person.row.event_id and order[event.pk] < order[person.row.event_id]:
-                    continue
-                if counts(event, person.row, person.document, limits):
-                    yield Met(person.row, person.document, question.watching, event)
-                    break
+            since = _since(question.watching, person, begun)
+            met = [
+                event
+                for event in by_type.get(watch.event, ())
+                if (not watch.filter or event.pk in fitting[id(question)])
+                and not (order and person.row.event_id and order[event.pk] < order[person.row.event_id])
+                and counts(event, person.row, person.document, since, limits)
+            ]
+            if met:  # the time begins anew from the last one
+                event = max(met, key=lambda one: one.occurred_at) if watch.uid == AGAIN else met[0]
+                yield Met(person.row, person.document, question.watching, event)
 
 
-def counts(event: Event, row: Enrollment, document: Document, limits: Mapping) -> bool:
-    """Is it about this enrollment: the same contact and key, after what let them in, and told in time?
+def _begun(questions: Iterable[Question]) -> dict[int, datetime]:
+    """Enrollment → since when what they do counts in the step in which they stand; one query, if any waits there."""
+    ids = {person.row.pk for one in questions if one.watching.role == WAKE for person in one.rows}
+    standing = Visit.objects.filter(enrollment__in=ids, left_at=None) if ids else []
+    return {visit.enrollment_id: counts_from(visit) for visit in standing}
+
+
+def _since(watching: Watching, person: Inside, begun: Mapping[int, datetime]) -> datetime | None:
+    """None: whenever it was."""
+    row, step = person.row, person.document.step(watching.step_uid)
+    if watching.role != WAKE or step is None:
+        return row.counts_from
+    if watching.watch.uid == AGAIN:  # one that is told late does not turn the time back
+        return max(row.counts_from, row.event_at or row.counts_from)
+    if step.config.get("since") == "ever":
+        return None
+    return row.counts_from if step.config.get("since") == "entry" else begun.get(row.pk, row.counts_from)
+
+
+def counts_from(visit: Visit) -> datetime:
+    """Since when what somebody does counts in a step that listens."""
+    known = visit.facts.get("heard_since")
+    return datetime.fromisoformat(known) if known else visit.entered_at
+
+
+def counts(event: Event, row: Enrollment, document: Document, since: datetime | None, limits: Mapping) -> bool:
+    """Is it about this enrollment: the same contact and key, not before that, and told in time?
 
     One without the key's property is about all of a contact's enrollments: whoever deletes the account names no cart.
     Where the engine was down the event itself was not late.
     """
-    began = min(row.entered_at, row.event_at or row.entered_at)
-    if event.contact_id != row.contact_id or event.occurred_at < began or event.pk == row.event_id:
+    if event.contact_id != row.contact_id or event.pk == row.event_id:
+        return False
+    if since is not None and event.occurred_at < since:
         return False
     limit = limits.get(event.type, event_types.LATE_LIMIT)
     if limit is not None and event.received_at - event.occurred_at > limit:

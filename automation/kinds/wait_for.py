@@ -122,6 +122,7 @@ class WaitForKind(StepKind):
         settings = msgspec.convert(visits[0].step.config, Settings)
         fresh = {visit.enrollment.contact_id for visit in visits if not heard.has_begun(visit)}
         free = hold_free(fresh) if fresh else set()
+        heard.look_back(visits)
         asking = [visit for visit in visits if _asks(visit, free)]
         true = _first(settings, asking, now)
         turn = _Turn(settings, SiteSettings.get(), free, now)
