@@ -54,7 +54,7 @@ def test_everything_is_done_by_keys_and_nothing_that_was_drawn_is_lost(live_serv
     desk.goto(f"/campaigns/campaign/{campaign.pk}/canvas/")
 
     # from step to step, down and aside
-    desk.tab_to("'openStep' in document.activeElement.dataset")
+    desk.press("f")
     assert desk.at("") and page.get_by_role("region", name="The flow").is_visible()
     flow = page.get_by_role("main").get_by_role("region", name="The flow").aria_snapshot()
     assert 'button "Add a step after “Send “One””"' in flow and "goes on with: Send “Three”" in flow

@@ -40,6 +40,7 @@ const KEYS = [
   ["Delete", "delete it"],
   ["Shift+F10", "everything that can be done with it"],
   ["Tab", "its “+” and its numbers"],
+  ["F", "to the flow, from wherever on the page"],
   ["N", "the next step at which something is marked"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
   ["Ctrl+S", "save"],

@@ -110,6 +110,7 @@ const DEEDS = {
   smaller: () => view.zoom(view.scale / 1.2),
   fit: () => view.fit(),
   keys: showKeys,
+  flow: () => keys.focus(keys.current),
   next,
 };
 find(".cv-bar").addEventListener("click", (event) => DEEDS[event.target.closest("[data-do]")?.dataset.do]?.());
@@ -138,7 +139,7 @@ document.addEventListener("keydown", (event) => {
   if (wide && store.editable && event.key.toLowerCase() === "z") { event.preventDefault(); (event.shiftKey ? DEEDS.redo : DEEDS.undo)(); return; }
   if (wide && store.editable && event.key.toLowerCase() === "y") { event.preventDefault(); DEEDS.redo(); return; }
   if (wide || event.altKey) return;
-  const deed = { "+": "larger", "=": "larger", "-": "smaller", 0: "fit", "?": "keys", n: "next", N: "next" }[event.key];
+  const deed = { "+": "larger", "=": "larger", "-": "smaller", 0: "fit", "?": "keys", n: "next", N: "next", f: "flow", F: "flow" }[event.key];
   if (deed && !find("[data-panel]").contains(event.target)) { event.preventDefault(); DEEDS[deed](); }
 });
 
