@@ -1,10 +1,12 @@
 """Times as the person who reads them expects: in the contact's time zone, else in the site's."""
 
 import zoneinfo
-from datetime import datetime, tzinfo
+from datetime import datetime
 
-from lib.words import in_plain_words
+from lib.words import in_plain_words, spoken
 from ops.models import SiteSettings
+
+__all__ = ["flaw", "in_zone", "is_known", "spoken", "zone_of"]
 
 
 def zone_of(name: str, site: SiteSettings) -> zoneinfo.ZoneInfo:
@@ -33,8 +35,3 @@ def _zone(name: str) -> zoneinfo.ZoneInfo | None:
 def in_zone(at: datetime, name: str, site: SiteSettings) -> str:
     """ "Tue 24 Nov 2026, 14:02 (Europe/Paris)"."""
     return spoken(at, zone_of(name, site))
-
-
-def spoken(at: datetime, zone: tzinfo) -> str:
-    """ "Tue 24 Nov 2026, 14:02 (Europe/Paris)"."""
-    return f"{at.astimezone(zone):%a %-d %b %Y, %H:%M} ({zone})"

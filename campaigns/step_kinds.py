@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 
 from campaigns.config_form import ConfigForm
 from campaigns.document import Watch
 from lib.registry import Registry
+from lib.words import spoken
+
+AT_ONCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ class StepKind:
 
     def from_entry(self, config: dict, arrives: datetime, sure: bool, now: datetime, zone: tzinfo, window: Any) -> str:
         """What it means for somebody who enters now and gets here then (not `sure`: then at the earliest)."""
-        return ""
+        if arrives - now < AT_ONCE:
+            return f"If someone enters now, they {'get' if sure else 'may get'} here at once."
+        return f"If someone enters now, they get here {'' if sure else 'at the earliest '}{spoken(arrives, zone)}."
 
     def due_again(self, visits: Sequence, config: dict, now: datetime) -> list[datetime | None]:
         """When those who wait here would be due had they come with this configuration; None: as it is.

@@ -1,7 +1,7 @@
 """Times and values as a person says them: “in 2 hours”, “3 days ago”, `cart.items` as a list of words."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from django.utils import timezone
@@ -60,6 +60,11 @@ def day_and_time(at: datetime) -> str:
     """“Tue 24 Nov 2026, 14:02”, in the site's time zone."""
     local = timezone.localtime(at)
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
+
+
+def spoken(at: datetime, zone: tzinfo) -> str:
+    """ "Tue 24 Nov 2026, 14:02 (Europe/Paris)"."""
+    return f"{at.astimezone(zone):%a %-d %b %Y, %H:%M} ({zone})"
 
 
 def facts(values: Any, path: str = "") -> Iterator[tuple[str, str]]:

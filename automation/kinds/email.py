@@ -10,13 +10,12 @@ from automation.zones import spoken
 from campaigns import windows
 from campaigns.models import DEFAULT_LATENESS_HOURS, EmailTemplate, Message
 from campaigns.queueing import new_message, queue
-from campaigns.step_kinds import Done, StepKind, Wait
+from campaigns.step_kinds import AT_ONCE, Done, StepKind, Wait
 from contacts.models import Topic
 from lib import once
 from ops.models import SiteSettings
 
 LONGEST_LATENESS = 24 * 30
-AT_ONCE = timedelta(minutes=1)
 
 
 class EmailKind(StepKind):

@@ -72,3 +72,13 @@ def test_what_is_collected_goes_out_at_the_end_and_what_cannot_be_told_is_not():
     assert said(wait("odd", "mail", mode=["x"]), mail("mail")) == ""
     assert said(wait("first", None, amount=1, unit="days"), mail("mail")) == "", "nobody gets there"
     assert said(StepDoc(uid="mail", kind="email")) == "" and said(of="gone") == ""
+
+
+def test_every_other_step_says_when_somebody_gets_there():
+    tag = StepDoc(uid="tag", kind="tag", config={"add": ["x"]}, next={"done": None})
+    assert said(tag, of="tag") == "they get here at once."
+    assert said(wait("two", "tag", amount=2, unit="days"), tag, of="tag") == (
+        "they get here Sun 29 Mar 2026, 11:00 (Europe/Paris)."
+    )
+    gate = StepDoc(uid="gate", kind="gate", config={"places": 5}, next={"done": "tag"})
+    assert said(gate, tag, of="tag") == "they may get here at once."
