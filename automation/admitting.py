@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from automation import enrolling, holdouts, seen, watching
+from automation import enrolling, holdouts, seen
 from automation.enrolling import Entry, Start
 from automation.models import Enrollment, Refusal
 from campaigns.document import Document
@@ -104,8 +104,6 @@ def admit(
             refuse(match, answer)
     holdouts.assign(entries, now)
     told.entered = enrolling.insert(entries, now, spread)
-    if however_late and told.entered:
-        watching.catch_up_on(told.entered.values(), now)
     Refusal.objects.bulk_create(refusals, ignore_conflicts=True)
     return told
 

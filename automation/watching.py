@@ -27,7 +27,6 @@ from events import types as event_types
 from events.models import Event
 from ops.models import SiteSettings
 from segments import conditions, reading
-from segments.happened import CLOCKS
 
 LONGEST = timedelta(days=MAX_GOAL_DAYS)
 
@@ -76,25 +75,6 @@ def catch_up(batch, entered: Collection[int]) -> None:
         if person.row.entered_at == batch.now and person.row.event_id in order
     ]
     _settle(list(_met(people, events, batch.now, order)), batch.now)
-
-
-def catch_up_on(entered: Collection[int], now: datetime) -> None:
-    """These enrollments began with what happened long ago: who did since what ends the campaign leaves at once."""
-    rows = list(Enrollment.objects.filter(pk__in=entered, event_at__lt=now).order_by("id"))
-    documents = of_versions({row.version_id for row in rows})
-    exits = {
-        pk: [one for one in watching(its) if one.role == EXIT and one.watch.event] for pk, its in documents.items()
-    }
-    people = [Inside(row, documents[row.version_id], exits[row.version_id]) for row in rows if exits[row.version_id]]
-    if not people:
-        return
-    since = min(person.row.event_at or now for person in people)
-    events = Event.objects.filter(
-        type__in={one.watch.event for person in people for one in person.watching},
-        contact_id__in={person.row.contact_id for person in people},
-        occurred_at__gte=since, received_at__gte=since - CLOCKS,
-    )  # fmt: skip
-    _settle(list(_met(people, events.order_by("received_at", "id"), now)), now)
 
 
 def _settle(found: list[Met], now: datetime) -> None:
