@@ -102,5 +102,5 @@ def _within_another() -> bool:
 
 ALL_GOES_WELL = Fate()
 fates = st.builds(
-    Fate, st.sampled_from(["", "", "dies", "dies", "fails"]), st.integers(1, 30), st.sampled_from([1, 2, 4, 6])
+    Fate, st.sampled_from(["", "", "dies", "dies", "fails"]), st.integers(1, 30), st.sampled_from([1, 3, 5, 8])
 )
