@@ -61,6 +61,13 @@ def test_secrets_and_what_scripts_send_are_not_carried_along(data, headers):
     assert answer.status_code == 302 and answer.url.startswith(reverse("admin:login"))
 
 
+def test_what_another_site_sends_is_not_carried_along():
+    stranger = Client(enforce_csrf_checks=True)
+    for url in (ADD, reverse("admin:login")):
+        answer = stranger.post(url, {"kept": '[["name", "theirs"]]', "name": "theirs"}, headers=BROWSER)
+        assert answer.status_code == 403 and "theirs" not in answer.content.decode()
+
+
 @pytest.mark.parametrize("kept", ["{", "5", '["a"]', '[["a"]]', "null"])
 def test_what_we_did_not_write_is_passed_over(mara, kept):
     assert Client().post(reverse("admin:login"), {**mara, "kept": kept}).status_code == 302
