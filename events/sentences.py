@@ -28,6 +28,8 @@ def properties_in_words(properties: dict[str, Any]) -> str:
     """The most telling short values: “dollars 29.33 · plan pro”; yes-or-nos and ids come last."""
     if "template_name" in properties:  # an event about a mail: its name tells more than ids
         return " · ".join(str(properties[name]) for name in ("template_name", "url") if properties.get(name))
+    if "segment_name" in properties:
+        return str(properties["segment_name"])
     if "model_name" in properties:  # about a score: what it came to
         what = "stage" if "previous_stage" in properties else "band"
         before, after = properties.get(f"previous_{what}"), properties.get(what)

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from campaigns.models import Message
 from contacts.models import Contact
+from events.sentences import properties_in_words
 from lib import clock
 from ops import audit
 from ops.models import ApiKey, User
@@ -100,6 +101,22 @@ def test_campaigns_under_way_and_the_latest_events_are_shown(boss, ada, happen):
     text = start(boss).content.decode()
     assert "Welcome sequence" in text and "0 inside" in text
     assert "completed an order" in text and "dollars 29.33" in text
+
+
+@pytest.mark.parametrize(
+    ("properties", "words"),
+    [
+        ({"segment": 4, "segment_name": "Good customers", "cause": "time"}, "Good customers"),
+        (
+            {"template": 3, "template_name": "Welcome", "url": "https://a.example/", "message": "m"},
+            "Welcome · https://a.example/",
+        ),
+        ({"model_name": "Leads", "previous_band": None, "band": "hot"}, "Leads: none → hot"),
+        ({"cart_id": "c-1", "total": 29.5, "items": ["a"]}, "total 29.5 · cart id c-1"),
+    ],
+)
+def test_events_say_what_tells_most(properties, words):
+    assert properties_in_words(properties) == words
 
 
 def test_the_number_of_queries_is_fixed(boss, ada, happen):
