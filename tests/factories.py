@@ -105,16 +105,17 @@ class CampaignFactory(factory.django.DjangoModelFactory):
     name = factory.Sequence("Welcome {}".format)
     event = "users.signed_up"
     active = True
+    expected = None  # people a day, or the fuse holds a step at its thousandth mail
     now = NOW
     rows = factory.LazyAttribute(lambda o: [Row(uid="first", template=o.template.pk)])
 
     @classmethod
-    def _create(cls, model_class, *, name, event, active, now, rows, **more):
+    def _create(cls, model_class, *, name, event, active, expected, now, rows, **more):
         more.setdefault("triggers", [Trigger(event=event)])
         document = Document(name=name, steps=from_rows(rows), **more)
         site()
         campaign = lifecycle.create(document, None, now)
-        return lifecycle.activate(campaign, UserFactory(), now) if active else campaign
+        return lifecycle.activate(campaign, UserFactory(), now, expected=expected) if active else campaign
 
 
 class MessageFactory(factory.django.DjangoModelFactory):

@@ -54,7 +54,7 @@ class Scene:
         self.pauses: list[float] = []
         self.workers: list[int] = []
         self.template = TemplateFactory()
-        self.campaign: Campaign = CampaignFactory(template=self.template, now=clock.now())
+        self.campaign: Campaign = CampaignFactory(template=self.template, expected=100_000, now=clock.now())
         self.source = Source.objects.create(name="Shop")
         with connection.cursor() as cursor:
             cursor.execute(NOTE_MARKS)
