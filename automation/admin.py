@@ -23,7 +23,7 @@ from campaigns.step_filters import StandsIn, place_in_words
 from contacts.admin import ids_found
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
-from lib.words import spoken_time
+from lib.words import due_time
 
 COLOURS = {
     "Under way": "info",
@@ -55,11 +55,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     @display(description="goes on", ordering="due_at")
     def goes_on(self, enrollment):
-        if enrollment.due_at and enrollment.campaign.state == Campaign.State.PAUSED:
-            return "when it is resumed"
-        if enrollment.due_at and enrollment.due_at <= clock.now():
-            return "now"
-        return spoken_time(enrollment.due_at, clock.now(), empty="")
+        return due_time(enrollment.due_at, clock.now(), rests=enrollment.campaign.state == Campaign.State.PAUSED)
 
     def get_search_results(self, request, queryset, search_term):
         term = search_term.strip()

@@ -26,11 +26,9 @@ def since_when(visit, now: datetime) -> datetime:
 
     However late the engine gets round to it: who bought while it was away is not asked why they did not.
     """
-    if told := (visit.facts or {}).get("heard_since"):
-        return datetime.fromisoformat(told)
     row = visit.enrollment
     if visit.pk:
-        return visit.entered_at
+        return visit.counts_from
     if row.event_at and _came_in_no_time(row):  # they have waited for nothing yet
         return now if getattr(row, "has_answered", False) else min(row.event_at, now)
     return begun(row.scheduled_at, now)

@@ -17,6 +17,7 @@ from automation.admitting import Match, Name, Refused
 from campaigns.document import Document, Watch
 from campaigns.watches import EXIT, GOAL, in_words
 from events.models import Event
+from lib.united import united
 from ops.models import SiteSettings
 from segments import conditions
 from segments.happened import CLOCKS
@@ -63,13 +64,12 @@ Done = dict[tuple[int, Any], datetime]  # when somebody did it last, by contact 
 def _done(asked: Mapping[int, Question], here: datetime) -> dict[tuple[int, int], Done]:
     """By campaign and place of the watch what people did last, no longer ago than what lets them in."""
     queries = [
-        rows
+        _last(watch, question, here, (campaign_id, place))
         for campaign_id, question in asked.items()
         for place, (_, watch) in enumerate(question.watches)
-        for rows in [_last(watch, question, here, (campaign_id, place))]
     ]
     found: dict[tuple[int, int], Done] = {}
-    for campaign_id, place, contact_id, named, last in queries[0].union(*queries[1:], all=True) if queries else ():
+    for campaign_id, place, contact_id, named, last in united(queries):
         found.setdefault((campaign_id, place), {})[contact_id, _key(named)] = last
     return found
 

@@ -151,6 +151,12 @@ class Visit(models.Model):
         return self.explanation or f"{self.kind} {self.step_uid}"
 
     @property
+    def counts_from(self) -> datetime:
+        """Since when what they do counts in a step that listens."""
+        told = self.facts.get("heard_since")
+        return datetime.fromisoformat(told) if told else self.entered_at
+
+    @property
     def until(self) -> datetime | None:
         """Until when it waits at most, by the clock that its step is shown; it may be looked at before."""
         told = self.facts.get("until")

@@ -11,6 +11,7 @@ from automation.enrollment_fields import DataField, StepField
 from automation.models import Enrollment
 from campaigns.document import Tree
 from contacts.models import Contact
+from lib.united import united
 from lib.words import in_plain_words
 from segments import conditions
 from segments.field_leaf import type_of
@@ -47,12 +48,9 @@ def of_contacts(asked: Sequence[Asked], here: datetime) -> dict[tuple[int, int],
             seen = JSONObject(**{str(place): column for place, column in enumerate(named.values())})
             rows = Contact.objects.filter(pk__in=contacts).order_by().annotate(of=Value(campaign), seen=seen)
             queries.append(rows.values_list("of", "pk", "seen"))
-    if not queries:
-        return {}
-    found: Any = queries[0].union(*queries[1:], all=True) if len(queries) > 1 else queries[0]
     return {
         (of, pk): {label: in_plain_words(read[str(place)]) for place, label in enumerate(labels[of])}
-        for of, pk, read in found
+        for of, pk, read in united(queries)
     }
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -25,6 +25,7 @@ from campaigns.models import Reference
 from campaigns.watches import AGAIN, EXIT, GOAL, MAX_GOAL_DAYS, WAKE, Watching, tokens, watching
 from events import types as event_types
 from events.models import Event
+from lib.united import united
 from ops.models import SiteSettings
 from segments import conditions, reading
 
@@ -79,20 +80,14 @@ def catch_up(batch, entered: Collection[int]) -> None:
 
 def _settle(found: list[Met], now: datetime) -> None:
     if found:
-        _act(found, _hold({met.row.campaign_id for met in found}), now)
+        _hold({met.row.campaign_id for met in found})
+        _act(found, now)
 
 
-def _hold(campaigns: Collection[int]) -> set[int]:
-    """As they are until the batch commits, before their people: in the order of whoever publishes or archives.
-
-    Returns which of them are test runs.
-    """
+def _hold(campaigns: Collection[int]) -> None:
+    """As they are until the batch commits, before their people: in the order of whoever publishes or archives."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, test_of_id IS NOT NULL FROM campaigns_campaign WHERE id = ANY(%s) ORDER BY id FOR SHARE",
-            [list(campaigns)],
-        )
-        return {pk for pk, is_run in cursor.fetchall() if is_run}
+        cursor.execute("SELECT id FROM campaigns_campaign WHERE id = ANY(%s) ORDER BY id FOR SHARE", [list(campaigns)])
 
 
 def _versions(written: Mapping[str, Collection[int]]) -> dict[int, set[str]]:
@@ -183,7 +178,7 @@ def _begun(questions: Iterable[Question]) -> dict[int, datetime]:
     """Enrollment → since when what they do counts in the step in which they stand; one query, if any waits there."""
     ids = {person.row.pk for one in questions if one.watching.role == WAKE for person in one.rows}
     standing = Visit.objects.filter(enrollment__in=ids, left_at=None) if ids else []
-    return {visit.enrollment_id: counts_from(visit) for visit in standing}
+    return {visit.enrollment_id: visit.counts_from for visit in standing}
 
 
 def _since(watching: Watching, person: Inside, begun: Mapping[int, datetime]) -> datetime | None:
@@ -196,12 +191,6 @@ def _since(watching: Watching, person: Inside, begun: Mapping[int, datetime]) ->
     if step.config.get("since") == "ever":
         return None
     return row.counts_from if step.config.get("since") == "entry" else begun.get(row.pk, row.counts_from)
-
-
-def counts_from(visit: Visit) -> datetime:
-    """Since when what somebody does counts in a step that listens."""
-    known = visit.facts.get("heard_since")
-    return datetime.fromisoformat(known) if known else visit.entered_at
 
 
 def counts(event: Event, row: Enrollment, document: Document, since: datetime | None, limits: Mapping) -> bool:
@@ -230,7 +219,7 @@ def _fitting(questions: list[Question], by_type: Mapping[str, list[Event]], now:
     ]
     found: dict[int, set] = {id(one): set() for one in questions}
     by_id = {str(event.pk): event.pk for its in by_type.values() for event in its}
-    for number, pk in _together(queries):
+    for number, pk in united(queries):
         found[id(questions[number])].add(by_id[pk])
     return found
 
@@ -250,7 +239,7 @@ def _by_condition(questions: list[Question], now: datetime) -> Iterator[Met]:
         for number, one in enumerate(questions)
     ]
     people = {(number, str(person.row.pk)): person for number, one in enumerate(questions) for person in one.rows}
-    for number, pk in _together(queries):
+    for number, pk in united(queries):
         person = people[number, pk]
         yield Met(person.row, person.document, questions[number].watching)
 
@@ -277,13 +266,9 @@ def _labelled(rows: QuerySet, number: int) -> QuerySet:
     ).values_list("question", "found")  # fmt: skip
 
 
-def _together(queries: list[QuerySet]) -> Iterable[tuple[int, Any]]:
-    return queries[0].union(*queries[1:], all=True) if queries else ()
-
-
-def _act(found: list[Met], runs: Collection[int], now: datetime) -> None:
+def _act(found: list[Met], now: datetime) -> None:
     """Goals are noted, exits act, and whoever stays goes on."""
-    reached = [met for met in found if met.watching.role == GOAL and _in_time(met, runs, now)]
+    reached = [met for met in found if met.watching.role == GOAL and _in_time(met, now)]
     reach(reached, now)
     leaving = [met for met in found if met.watching.role == EXIT]
     leaving += [met for met in reached if met.document.exit_on_goal and met.row.state in Enrollment.INSIDE]
@@ -292,10 +277,10 @@ def _act(found: list[Met], runs: Collection[int], now: datetime) -> None:
     wake([met for met in found if met.watching.role == WAKE and met.row.pk not in gone], now)
 
 
-def _in_time(met: Met, runs: Collection[int], now: datetime) -> bool:
+def _in_time(met: Met, now: datetime) -> bool:
     """Within the days of the goal; in a test run those of its own clock."""
     at = met.event.occurred_at if met.event else now
-    if met.row.campaign_id in runs and (shown := pace.clock_of(met.row)):
+    if met.row.tried and (shown := pace.clock_of(met.row)):  # type: ignore[attr-defined]
         at = shown(at)
     goal = next(goal for goal in met.document.goals if goal.uid == met.watching.watch.uid)
     return at <= met.row.entered_at + timedelta(days=goal.days)

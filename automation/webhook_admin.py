@@ -22,7 +22,7 @@ from campaigns.pages import found, page
 from contacts.admin import ids_found
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, moment
-from lib.words import spoken_time
+from lib.words import due_time, spoken_time
 
 COLOURS = {
     "Waiting for its turn": "info",
@@ -68,11 +68,7 @@ class CallAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     @display(description="next try", ordering="due_at")
     def next_try(self, call):
-        if call.due_at and call.campaign.state == Campaign.State.PAUSED:
-            return "when it is resumed"
-        if call.due_at and call.due_at <= clock.now():
-            return "now"
-        return spoken_time(call.due_at, clock.now(), empty="")
+        return due_time(call.due_at, clock.now(), rests=call.campaign.state == Campaign.State.PAUSED)
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("enrollment__contact__address", "receiver", "campaign")

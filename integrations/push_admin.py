@@ -13,7 +13,7 @@ from integrations.models import Push
 from lib import clock
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, moment
 from lib.pages import found, page
-from lib.words import facts, spoken_time
+from lib.words import due_time, facts
 
 COLOURS = {
     "Waiting for its turn": "info",
@@ -56,11 +56,7 @@ class PushAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     @display(description="next try", ordering="due_at")
     def next_try(self, push):
-        if push.due_at and push.connection.is_paused:
-            return "when it is resumed"
-        if push.due_at and push.due_at <= clock.now():
-            return "now"
-        return spoken_time(push.due_at, clock.now(), empty="")
+        return due_time(push.due_at, clock.now(), rests=push.connection.is_paused)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         push = found(self, request, object_id)

@@ -67,6 +67,13 @@ def spoken(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%a %-d %b %Y, %H:%M} ({zone})"
 
 
+def due_time(at: datetime | None, now: datetime, rests: bool) -> str:
+    """When what is due then is done, with the exact time to hover over; empty: not by itself."""
+    if at and rests:
+        return "when it is resumed"
+    return "now" if at and at <= now else spoken_time(at, now, empty="")
+
+
 def facts(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """A nested object as (dotted path, value in words), by name: the database keeps no order of its own."""
     for key, value in sorted(values.items()):

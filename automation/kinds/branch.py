@@ -11,6 +11,7 @@ from automation.forms.branch import BranchForm
 from automation.kinds.arms import about_arms, read
 from automation.models import Enrollment
 from campaigns.step_kinds import Arm, Done, StepKind
+from lib.united import united
 from ops.models import SiteSettings
 from segments import conditions
 
@@ -95,7 +96,7 @@ def _first_ways(ways: Sequence[Way], ids: list[int], contacts: set[int], here) -
         for number, way in enumerate(ways)
     ]
     found: dict[int, int] = {}
-    for pk, number in asked[0].union(*asked[1:], all=True) if len(asked) > 1 else asked[0]:
+    for pk, number in united(asked):
         found[pk] = min(number, found.get(pk, number))
     return found
 

@@ -10,7 +10,6 @@ from django.db.models.functions import RowNumber
 from automation.documents import of_version
 from automation.forms.digest import DigestForm
 from automation.kinds.email import EmailKind
-from automation.watching import counts_from
 from automation.zones import spoken, zone_of
 from campaigns.step_kinds import Arm, Done, Wait
 from events import types as event_types
@@ -136,7 +135,7 @@ def _collected(visits, event_type: str, now) -> dict[int, dict[str, Any]]:
     began: dict[int, datetime] = {}
     for visit in visits:
         contact_id = visit.enrollment.contact_id
-        began[contact_id] = min(counts_from(visit), began.get(contact_id, visit.entered_at))
+        began[contact_id] = min(visit.counts_from, began.get(contact_id, visit.entered_at))
     since = min([*began.values(), *(visit.enrollment.entered_at - BEFORE for visit in visits if _is_first(visit))])
     wanted = Q(received_at__gte=min(began.values()))
     wanted |= Q(id__in=[visit.enrollment.event_id for visit in visits if _is_first(visit)])
@@ -166,7 +165,7 @@ def _is_first(visit) -> bool:
 def _belongs(event: Event, visit) -> bool:
     """Since the visit began, or the entry event; of the same order, cart … where the campaign has an entry key."""
     row = visit.enrollment
-    if event.received_at < counts_from(visit) and not (_is_first(visit) and event.id == row.event_id):
+    if event.received_at < visit.counts_from and not (_is_first(visit) and event.id == row.event_id):
         return False
     key = of_version(row.version_id).entry_key
     if not key:

@@ -19,6 +19,7 @@ from campaigns.document import Watch
 from campaigns.step_kinds import Arm, Done, Outcome, StepKind, Wait
 from campaigns.watches import AGAIN, in_words
 from lib import durations
+from lib.united import united
 from lib.words import capital
 from ops.models import SiteSettings
 from segments import conditions
@@ -229,7 +230,7 @@ def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Wat
         true = _true(arm, of_its_time, rows, here)
         queries.append(true.order_by().annotate(place=Value(number)).values_list("pk", "place"))
     places: dict[int, int] = {}
-    for pk, place in queries[0].union(*queries[1:], all=True):
+    for pk, place in united(queries):
         places[pk] = min(place, places.get(pk, place))
     return {pk: settings.arms[place] for pk, place in places.items()}
 
