@@ -64,6 +64,14 @@ class Admitted:
     refused: dict[int, Refused] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Ended:
+    """Somebody who is inside, and whom the repeat of a trigger gives a reason to leave."""
+
+    enrollment: int
+    why: Refused
+
+
 AT_THE_DOOR: Registry[Callable[[Sequence[Match], datetime], Mapping[Name, Refused]]] = Registry("gate of campaigns")
 """(matches, now) → those who must not enter, by `Match.name`: such as whoever would have to leave at once."""
 
@@ -94,14 +102,20 @@ def admit(
         refuse(match, ("audience", f"They did not match the campaign's audience filter{words}."))
     shut = _shut(open_matches, now)
     earlier = _earlier(open_matches)
+    ended: dict[Refused, list[int]] = {}
     for match in open_matches:
-        answer = shut.get(match.name) or _answer(match, earlier, now)
+        answer = _answer(match, earlier, shut.get(match.name), now)
         if isinstance(answer, Entry):
             entries.append(answer)
             answer.again = match.place in earlier
             earlier.setdefault(match.place, []).insert(0, _as_if_entered(answer, now))
+        elif isinstance(answer, Ended):
+            ended.setdefault(answer.why, []).append(answer.enrollment)
+            refuse(match, answer.why)
         elif answer:
             refuse(match, answer)
+    for why, ids in ended.items():
+        enrolling.leave(ids, *why, now)
     holdouts.assign(entries, now)
     told.entered = enrolling.insert(entries, now, spread)
     Refusal.objects.bulk_create(refusals, ignore_conflicts=True)
@@ -158,8 +172,13 @@ def _earlier(matches: Sequence[Match]) -> dict[Place, list[Enrollment]]:
     return found
 
 
-def _answer(match: Match, earlier: dict[Place, list[Enrollment]], now: datetime) -> Entry | Refused | None:
-    """What becomes of a match: an entry, a refusal with its sentence, or nothing but fresh data."""
+def _answer(
+    match: Match, earlier: dict[Place, list[Enrollment]], shut: Refused | None, now: datetime
+) -> Entry | Ended | Refused | None:
+    """What becomes of a match: an entry, a refusal with its sentence, or nothing but fresh data.
+
+    `shut`: why they would have to leave at once; whoever is inside does, by the data of a repeat that counts.
+    """
     document = match.document
     before = [row for row in earlier.get(match.place, []) if row.entry_key == match.key]
     inside = next((row for row in before if row.state in Enrollment.INSIDE), None)
@@ -169,6 +188,8 @@ def _answer(match: Match, earlier: dict[Place, list[Enrollment]], now: datetime)
         if not inside.pk:
             _begin_with(match.start, inside)
             return None
+        if shut:
+            return Ended(inside.pk, shut)
         if document.on_repeat == "refresh":
             enrolling.refresh(inside, match.start)
             return None
@@ -176,6 +197,8 @@ def _answer(match: Match, earlier: dict[Place, list[Enrollment]], now: datetime)
             return Entry(match.campaign, document, match.start, match.key, restarts=inside)
     if inside:
         return "inside", "They were already inside, so the repeat was ignored."
+    if shut:
+        return shut
     if before and document.reentry.mode == "once":
         return "once", "They had entered before, and the campaign takes everybody in once."
     if before and document.reentry.mode == "once_per":

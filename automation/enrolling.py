@@ -9,7 +9,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import structlog
 from django.db import connection
-from django.db.models import F, JSONField, Value
+from django.db.models import F, JSONField, QuerySet, Value
 
 from automation.models import Enrollment, Visit
 from automation.webhooks import queueing
@@ -42,6 +42,12 @@ FROM jsonb_to_recordset(%s::jsonb) AS e(
 ORDER BY e.contact_id, e.campaign_id
 ON CONFLICT DO NOTHING
 RETURNING id, contact_id
+"""
+
+
+# Stands before a query about enrollments, and gives it rows that are none yet.
+AS_IF_INSERTED = """
+WITH automation_enrollment AS (SELECT * FROM jsonb_populate_recordset(NULL::automation_enrollment, %s::jsonb))
 """
 
 
@@ -98,6 +104,20 @@ def insert(entries: Sequence[Entry], now: datetime, spread: timedelta = timedelt
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [json.dumps(rows, default=str)])
         return {contact: pk for pk, contact in cursor.fetchall()}
+
+
+def asked_before(entries: Sequence[Entry], queries: Sequence[QuerySet], now: datetime) -> list[tuple[Any, ...]]:
+    """What queries about enrollments would answer if these were inserted: the nth (from 0) has the id -n - 1.
+
+    All are asked at once, or nothing where there are none.
+    """
+    if not queries:
+        return []
+    rows = [{"id": -place - 1, **_row(entry, now, timedelta())} for place, entry in enumerate(entries)]
+    sql, params = queries[0].union(*queries[1:], all=True).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(AS_IF_INSERTED + sql, [json.dumps(rows, default=str), *params])
+        return cursor.fetchall()
 
 
 def _row(entry: Entry, now: datetime, spread: timedelta) -> dict:

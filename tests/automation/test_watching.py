@@ -10,7 +10,7 @@ from automation.advancing import advance
 from automation.models import Enrollment, GoalReached, Refusal
 from campaigns import lifecycle
 from campaigns.checking import problems
-from campaigns.document import Document, Goal, StepDoc, Watch
+from campaigns.document import Document, Goal, Reentry, StepDoc, Trigger, Watch
 from campaigns.linear import Row
 from campaigns.models import Message
 from campaigns.resuming import Resumption
@@ -18,6 +18,7 @@ from events import pipeline, recording
 from events.items import Item
 from ops.models import Source
 from tests import engine
+from tests.automation.flows import happens
 from tests.factories import NOW, CampaignFactory, TemplateFactory
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,60 @@ def test_an_exit_that_is_true_at_entry_lets_nobody_in(inbox, track):
     assert not Enrollment.objects.exists()
     refusal = Refusal.objects.get()
     assert refusal.reason == "exit" and "plan" in refusal.explanation
+
+
+SMALL = {"op": "<", "value": 10, "type": "number"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"field": "event.total", **SMALL},
+        {"field": "data.total", **SMALL},
+        {"all": [{"field": "data.total", **SMALL}, {"field": "contact.email", "op": "starts with", "value": "small"}]},
+        {"all": [
+            {"field": "event.total", **SMALL},
+            {"not": {"event": "order.completed", "measure": "count", "op": "≥", "value": 1,
+                     "when": {"since": "entry"}}},
+        ]},
+        {"all": [{"field": "event.total", **SMALL}, {"field": "step.s1", "op": "is not", "value": "opened"}]},
+    ],
+)  # fmt: skip
+def test_an_exit_is_also_asked_at_the_door_of_what_lets_them_in(inbox, condition):
+    """Of several campaigns and people at once, each by its own reasons and data; one of them twice, for two carts."""
+    again = {"triggers": [Trigger(event="cart.abandoned")], "reentry": Reentry(mode="every_time")}
+    campaign(exits=[Watch(uid="none", condition=PRO), Watch(uid="small", condition=condition)], entry_key="cart",
+             name="Large", **again)  # fmt: skip
+    campaign(exits=[Watch(uid="large", condition={"not": condition})], entry_key="cart", name="Small", **again)
+    campaign(name="All", **again)
+    for user, cart, total in (("small", "a", 5), ("large", "b", 50), ("small", "c", 50), ("small", "d", None)):
+        happens([user], "cart.abandoned", total=total, cart=cart)
+    with CaptureQueriesContext(connection) as captured:
+        engine.run(NOW)
+    assert sum("jsonb_populate_recordset" in query["sql"] for query in captured) == 1
+    rows = Enrollment.objects.order_by("entry_key").values_list("campaign__name", "entry_key", "state")
+    inside = {name: "".join(key for whose, key, _ in rows if whose == name) for name, _, _ in rows}
+    assert inside == {"Large": "bcd", "Small": "a", "All": ""} and {state for *_, state in rows} == {"active"}
+    assert set(Refusal.objects.exclude(campaign__name="All").values_list("campaign__name", "reason")) == {
+        ("Large", "exit"), ("Small", "exit"),
+    }  # fmt: skip
+    assert (
+        Refusal.objects.filter(campaign__name="Large").get().explanation.startswith("A reason to leave held already: ")
+    )
+
+
+def test_data_by_which_they_would_have_to_leave_end_what_they_would_begin_anew(inbox):
+    exits = [Watch(uid="small", condition={"field": "event.total", **SMALL})]
+    for mode in ("ignore", "refresh", "restart"):
+        campaign(exits=exits, on_repeat=mode, name=mode, reentry=Reentry(mode="every_time"),
+                 triggers=[Trigger(event="cart.abandoned")])  # fmt: skip
+    for hours, total in ((0, 50), (1, 5)):
+        happens(["ann"], "cart.abandoned", NOW + hours * HOUR, total=total)
+        engine.run(NOW + hours * HOUR)
+    engine.run(NOW + 2 * DAY)
+    rows = Enrollment.objects.values_list("campaign__name", "reason", "left_at")
+    assert set(rows) == {("ignore", "", None), ("refresh", "exit", NOW + HOUR), ("restart", "exit", NOW + HOUR)}
+    assert mails(inbox) == [("ann", "Mail 1")]
 
 
 def test_an_exit_cancels_the_mail_that_is_queued(inbox, track):
