@@ -236,5 +236,5 @@ def _refusal(match: Match, now: datetime, reason: str, explanation: str) -> Refu
         at=now,
         reason=reason,
         explanation=explanation,
-        event_id=match.start.id,
+        event_id=match.start.told_as or match.start.id,
     )

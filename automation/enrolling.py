@@ -57,6 +57,7 @@ class Start:
 
     `id` names it: that of the event, or one made of what it is (`occasion`). Nobody enters twice for the same one.
     `received_at`: when an event reached us; however long the engine was down after that, it was not late.
+    `told_as`: for several starts of one name it is said only once why somebody does not enter.
     """
 
     contact_id: int
@@ -66,6 +67,7 @@ class Start:
     properties: Mapping[str, Any] = field(default_factory=dict)
     hops: int = 0
     received_at: datetime | None = None
+    told_as: UUID | None = None
 
     @classmethod
     def of(cls, event: Event) -> "Start":

@@ -100,7 +100,8 @@ def _batch(job: Job, campaign: Campaign, found: list[Trigger], ids: Sequence[int
     run = datetime.fromisoformat(job.arguments["run"])
     # A broadcast reaches each person once, whatever becomes of its settings.
     name: list[Any] = ["broadcast"] if found[0].kind == "broadcast" else list(job.arguments.values())
-    starts = [Start(pk, run, occasion(*name, campaign.pk, pk)) for pk in ids]
+    its = (campaign.pk, job.arguments["trigger"], run.date())  # who is not let in again hears of it once a day
+    starts = [Start(pk, run, occasion(*name, campaign.pk, pk), told_as=occasion("told", *its, pk)) for pk in ids]
     return enter_starts(
         campaign.pk,
         starts,

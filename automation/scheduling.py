@@ -11,20 +11,25 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from automation import times
+from automation import cron_lines, times
 from lib.weekdays import DAY_NAMES, WEEKDAYS
 
-LONGEST = 70  # days between two runs, and some
+LONGEST = 400  # days between two runs, and some
 DAY = timedelta(days=1)
+HOURS = (1, 2, 3, 4, 6, 8, 12)
 
 
 class Schedule(msgspec.Struct):
-    """Every day, on working days, every week on some days, every month on a day (its last, where it is shorter)."""
+    """Every so many hours, every day, on working days, every week on some days, every month or in some months on a day
+    (its last, where it is shorter), or as a cron line says. Several times a day: `at` is one of them."""
 
-    every: Literal["day", "weekdays", "week", "month"] = "day"
+    every: Literal["hours", "day", "weekdays", "week", "month", "months", "cron"] = "day"
+    hours: int = 1
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
     day: int = 1
+    months: list[int] = []
     at: str = "09:00"
+    cron: str = ""
     zone: str = ""
     segment: int | None = None
 
@@ -48,12 +53,28 @@ def last_run(schedule: Schedule, until: datetime, zone: tzinfo) -> datetime:
 
 
 def _runs(schedule: Schedule, near: datetime, zone: tzinfo, way: int) -> Iterator[datetime]:
-    # The day before, too: a gap in the night may push a run over midnight.
-    first, at = times.local(near, zone).date() - way * DAY, time.fromisoformat(schedule.at)
+    # From a day away: a gap in the night may push a run over midnight.
+    begin = times.local(near, zone) - way * DAY
+    if schedule.every == "cron":
+        clock = cron_lines.times(schedule.cron, begin, way)
+    else:
+        clock = _times(schedule, begin.date(), way)
+    return (times.instant(shown, zone) for shown in clock)
+
+
+def _times(schedule: Schedule, first: date, way: int) -> Iterator[datetime]:
+    """What the clocks show at its runs."""
+    of_a_day = _of_a_day(schedule)[::way]
     for count in range(LONGEST):
         day = first + way * count * DAY
         if _fits(schedule, day):
-            yield times.instant(datetime.combine(day, at), zone)
+            yield from (datetime.combine(day, at) for at in of_a_day)
+
+
+def _of_a_day(schedule: Schedule) -> list[time]:
+    at = time.fromisoformat(schedule.at)
+    apart = schedule.hours if schedule.every == "hours" else 24
+    return [at.replace(hour=hour) for hour in range(at.hour % apart, 24, apart)]
 
 
 def _fits(schedule: Schedule, day: date) -> bool:
@@ -61,8 +82,9 @@ def _fits(schedule: Schedule, day: date) -> bool:
         return day.weekday() < 5
     if schedule.every == "week":
         return WEEKDAYS[day.weekday()] in schedule.days
-    if schedule.every == "month":
-        return day.day == min(schedule.day, calendar.monthrange(day.year, day.month)[1])
+    if schedule.every in ("month", "months"):
+        in_month = schedule.every == "month" or day.month in schedule.months
+        return in_month and day.day == min(schedule.day, calendar.monthrange(day.year, day.month)[1])
     return True
 
 
@@ -76,12 +98,25 @@ def zone_named(name: str, site: ZoneInfo) -> ZoneInfo:
 
 
 def in_words(schedule: Schedule) -> str:
-    """ "Every Monday and Thursday at 09:00"."""
+    """ "Every Monday and Thursday at 09:00"; of any settings."""
+    zone = f" ({schedule.zone[:64]})" if schedule.zone else ""
+    if schedule.every == "cron":
+        return f"{cron_lines.in_words(schedule.cron)}{zone}"
+    if schedule.every == "hours":
+        often = "hour" if schedule.hours == 1 else f"{schedule.hours} hours"
+        return f"Every {often}, counted from {schedule.at[:5]}{zone}"
+    return f"{_often(schedule)} at {schedule.at[:5]}{zone}"
+
+
+def _often(schedule: Schedule) -> str:
     if schedule.every == "week":
         names = [DAY_NAMES[WEEKDAYS.index(day)] for day in WEEKDAYS if day in schedule.days]
-        often = f"Every {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}" if names else "Every week"
-    elif schedule.every == "month":
-        often = f"Every month on day {schedule.day}"
-    else:
-        often = {"day": "Every day", "weekdays": "Every Monday to Friday"}[schedule.every]
-    return f"{often} at {schedule.at[:5]}{f' ({schedule.zone[:64]})' if schedule.zone else ''}"
+        return f"Every {_and(names)}" if names else "Every week"
+    if schedule.every in ("month", "months"):
+        names = [calendar.month_name[month] for month in sorted(set(schedule.months)) if 1 <= month <= 12]
+        return f"Every {_and(names) if schedule.every == 'months' and names else 'month'} on day {schedule.day}"
+    return {"day": "Every day", "weekdays": "Every Monday to Friday"}[schedule.every]
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -4,16 +4,18 @@ import re
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from campaigns import checking, doubts
 from campaigns.canvas_limits import numbers_of_rows
 from campaigns.checking import Problem
-from campaigns.document import Document, StepDoc
+from campaigns.document import Document, StepDoc, Trigger
 from campaigns.flow import ENTRY, Flow, Way
 from campaigns.flow_picture import Picture
 from campaigns.head_words import trigger_in_words
 from campaigns.numbers import MAIL_KINDS
 from campaigns.step_kinds import STEP_KINDS, StepKind
+from campaigns.trigger_kinds import TRIGGER_KINDS
 from campaigns.watches import in_words as watch_in_words
 from lib import once
 from lib.words import capital
@@ -107,6 +109,14 @@ def example_of(step: StepDoc, now: datetime, zone: tzinfo) -> str:
     return _safely(lambda: kind.example(step.config, now, zone))
 
 
+def when_of(trigger: Trigger, now: datetime, zone: ZoneInfo) -> str:
+    """When a trigger lets people in, from now on; empty where there is nothing to add."""
+    kind = TRIGGER_KINDS.get(trigger.kind)
+    if kind is None or kind.problems(trigger):
+        return ""
+    return _safely(lambda: kind.example(trigger, now, zone))
+
+
 def _safely(say: Callable[[], str]) -> str:
     """Kinds may rely on a configuration without problems; a draft may hold any."""
     try:
@@ -126,4 +136,4 @@ def _group(kind: StepKind) -> int:
     return GROUPS.index(kind.group) if kind.group in GROUPS else len(GROUPS)
 
 
-__all__ = ["ENTRY", "drawing", "entry", "example_of", "offered_kinds", "words_of"]
+__all__ = ["ENTRY", "drawing", "entry", "example_of", "offered_kinds", "when_of", "words_of"]

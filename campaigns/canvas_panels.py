@@ -10,7 +10,7 @@ from django import forms
 from msgspec.structs import replace
 
 from campaigns import arrival
-from campaigns.canvas import example_of, words_of
+from campaigns.canvas import example_of, when_of, words_of
 from campaigns.canvas_forms import GoalForm, SettingsForm, StepFields, WatchForm
 from campaigns.canvas_limits import numbers_of_rows
 from campaigns.document import Document, StepDoc
@@ -186,6 +186,14 @@ class TriggerPanel(Panel):
         place = len(triggers) if self.place is None else self.place
         triggers[place : place + 1] = [from_settings(self.kind.key, typed)]
         return replace(self.document, triggers=triggers)
+
+    def told(self, document):
+        trigger = document.triggers[-1 if self.place is None else self.place]
+        words = trigger_in_words(trigger).removesuffix(".")
+        return {"words": words, "example": when_of(trigger, clock.now(), SiteSettings.get().zone)}
+
+    def shown(self):
+        return {"told": self.told(self.document) if self.place is not None else {}}
 
     def removed(self):
         left = [one for place, one in enumerate(self.document.triggers) if place != self.place]

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from campaigns.config_form import ConfigForm
 from campaigns.document import Tree, Trigger
@@ -32,6 +34,10 @@ class TriggerKind:
     def describe(self, trigger: Trigger) -> str:
         """ "When somebody abandons a cart", without the filter."""
         return self.label
+
+    def example(self, trigger: Trigger, now: datetime, zone: ZoneInfo) -> str:
+        """When that is, in a sentence; `zone`: the site's. Of settings without problems; empty: nothing to add."""
+        return ""
 
     def event_type(self, trigger: Trigger) -> str | None:
         """The type of the events that let people in, whose properties conditions and mails may use."""

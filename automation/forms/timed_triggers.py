@@ -1,5 +1,6 @@
 """The forms of triggers that time brings: dates of people, schedules, broadcasts."""
 
+import calendar
 from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
@@ -9,12 +10,15 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
+from automation import cron_lines
 from automation.dating import OF_PEOPLE
 from automation.forms.triggers import ONLY_IF, segments
 from automation.forms.wait import DateInput, Suggesting, dated
+from automation.scheduling import HOURS
 from campaigns.config_form import ConfigForm
 from campaigns.window_form import TimeInput
 from lib.weekdays import DAY_NAMES, WEEKDAYS
@@ -22,8 +26,10 @@ from segments.forms import ConditionField
 
 WHEN = [("on", "on that day"), ("before", "before it"), ("after", "after it")]
 EVERY = [
-    ("day", "Every day"), ("weekdays", "Monday to Friday"), ("week", "Every week"), ("month", "Every month"),
+    ("hours", "Every few hours"), ("day", "Every day"), ("weekdays", "Monday to Friday"), ("week", "Every week"),
+    ("month", "Every month"), ("months", "In some months: quarterly, yearly"), ("cron", "As a cron line says"),
 ]  # fmt: skip
+HOURLY = [(count, "Every hour" if count == 1 else f"Every {count} hours") for count in HOURS]
 WRONG_TIME = "Write a time of day such as 09:00."
 
 
@@ -120,12 +126,31 @@ class ScheduleForm(ConfigForm):
     """How often, when, and who."""
 
     every = forms.ChoiceField(label="How often", choices=EVERY, initial="day", widget=UnfoldAdminSelectWidget())
+    hours = forms.TypedChoiceField(
+        label="How many hours apart",
+        required=False,
+        choices=HOURLY,
+        coerce=int,
+        empty_value=None,
+        initial=1,
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={"invalid_choice": "Choose how many hours lie between two runs."},
+    )
     days = forms.MultipleChoiceField(
         label="On",
         required=False,
         choices=list(zip(WEEKDAYS, DAY_NAMES, strict=True)),
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         error_messages={"invalid_choice": "Choose among Monday to Sunday."},
+    )
+    months = forms.TypedMultipleChoiceField(
+        label="In",
+        required=False,
+        choices=[(number, calendar.month_name[number]) for number in range(1, 13)],
+        coerce=int,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="Quarterly: January, April, July and October. Once a year: one of them.",
+        error_messages={"invalid_choice": "Choose among January to December."},
     )
     day = forms.IntegerField(
         label="Day of the month",
@@ -137,24 +162,56 @@ class ScheduleForm(ConfigForm):
         help_text="The last day, where the month is shorter.",
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Write a day of the month: 1 to 31."),
     )
-    at = TimeField(label="Time of day", initial="09:00")
+    at = TimeField(
+        label="Time of day",
+        required=False,
+        initial="09:00",
+        help_text="If it runs several times a day: when one of the runs is.",
+    )
+    cron = forms.CharField(
+        label="Cron line",
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "30 7 * * 1-5", "spellcheck": "false"}),
+        help_text="Minute, hour, day of the month, month, weekday. 30 7 * * 1-5: Monday to Friday at 07:30. "
+        "Once an hour at most.",
+    )
     zone = _zone()
     segment = _segment("Everybody whom the filters let in")
     filter = ConditionField("contact", label=ONLY_IF, required=False, help_text="Looked at in each run.")
 
-    shown_for = {"every": {"days": ["week"], "day": ["month"]}}
+    shown_for = {
+        "every": {
+            "hours": ["hours"],
+            "days": ["week"],
+            "months": ["months"],
+            "day": ["month", "months"],
+            "at": [key for key, _ in EVERY if key != "cron"],
+            "cron": ["cron"],
+        }
+    }
+
+    @classmethod
+    def initial_from(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return {"hours": 1, "day": 1, "at": "09:00", **config}
 
     def clean(self):
         super().clean()
-        if self.cleaned_data.get("every") == "week" and not self.cleaned_data.get("days") and "days" not in self.errors:
-            self.add_error("days", "Choose at least one day of the week.")
-        return self.cleaned_data
+        typed, every = self.cleaned_data, self.cleaned_data.get("every")
+        if every == "cron" and (fault := cron_lines.problem(typed.get("cron") or "")):
+            self.add_error("cron", fault)
+        if every not in (None, "cron") and not typed.get("at") and "at" not in self.errors:
+            self.add_error("at", WRONG_TIME)
+        for name, chosen, needed in (("days", "week", "day of the week"), ("months", "months", "month")):
+            if every == chosen and not typed.get(name) and name not in self.errors:
+                self.add_error(name, f"Choose at least one {needed}.")
+        return typed
 
     def config(self) -> dict[str, Any]:
-        typed, kept = self.cleaned_data, {"week": "days", "month": "day"}
-        config = {name: typed[name] for name in ("every", "at", "zone", "segment", "filter")}
-        if extra := kept.get(typed["every"]):
-            config[extra] = typed[extra] or 1
+        typed = self.cleaned_data
+        counts = [name for name, choices in self.shown_for["every"].items() if typed["every"] in choices]
+        config = {name: typed[name] for name in ("every", *counts, "zone", "segment", "filter")}
+        if "day" in counts:
+            config["day"] = typed["day"] or 1
         return {name: value for name, value in config.items() if value not in (None, "")}
 
 

@@ -7,8 +7,9 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from automation import cron_lines
 from automation.forms.timed_triggers import BroadcastForm, ScheduleForm
-from automation.scheduling import Broadcast, Schedule, in_words
+from automation.scheduling import HOURS, Broadcast, Schedule, in_words, moment, next_run, zone_named
 from automation.triggers.date import time_of_day
 from automation.triggers.segment import named, segment_of
 from campaigns.document import Trigger
@@ -18,7 +19,7 @@ from segments.models import Segment
 
 class ScheduleTrigger(TriggerKind):
     key, label, icon = "schedule", "On a schedule", "calendar_month"
-    help = "Lets people in again and again: every day, week or month, the members of a segment or everybody who fits."
+    help = "Lets people in again and again, from hourly to yearly: the members of a segment, or everybody who fits."
     form = ScheduleForm
     by_event = False
 
@@ -27,6 +28,12 @@ class ScheduleTrigger(TriggerKind):
         if schedule is None:
             return ["Choose how often people come in, on which days, and at what time."]
         found = [*_about_people(trigger), *_about_zone(schedule.zone)]
+        if schedule.every == "cron":
+            return [*found, *filter(None, [cron_lines.problem(schedule.cron)])]
+        if schedule.every == "hours" and schedule.hours not in HOURS:
+            found.append(f"Write every how many hours: {', '.join(map(str, HOURS))}.")
+        if schedule.every == "months" and not (schedule.months and all(1 <= one <= 12 for one in schedule.months)):
+            found.append("Choose at least one month, from 1 for January to 12 for December.")
         if schedule.every == "week" and not schedule.days:
             found.append("Choose at least one day of the week.")
         if not 1 <= schedule.day <= 31:
@@ -40,7 +47,16 @@ class ScheduleTrigger(TriggerKind):
 
     def describe(self, trigger):
         schedule = _read(trigger, Schedule)
-        return f"{in_words(schedule)}, {_whom(trigger)}" if schedule else "On a schedule"
+        return f"{in_words(schedule)}, {_whom(trigger)}" if schedule else self.label
+
+    def example(self, trigger, now, zone):
+        schedule = _read(trigger, Schedule)
+        there = zone_named(schedule.zone, zone)
+        runs, after = [], now
+        for _ in range(3):
+            after = next_run(schedule, after, there)
+            runs.append(f"{after.astimezone(there):%a %-d %b %Y, %H:%M}")
+        return f"The next runs: {'; '.join(runs)} ({there.key})."
 
 
 class BroadcastTrigger(TriggerKind):
@@ -67,6 +83,11 @@ class BroadcastTrigger(TriggerKind):
         where = f" ({broadcast.zone[:64]})" if broadcast and broadcast.zone else ""
         when = f"On {at:%-d %B %Y at %H:%M}{where}" if at else "When it is activated"
         return f"{when}, once, {_whom(trigger)}"
+
+    def example(self, trigger, now, zone):
+        broadcast = _read(trigger, Broadcast)
+        at = moment(broadcast, zone_named(broadcast.zone, zone))
+        return "That time has passed, so it goes out as soon as it is activated." if at and at <= now else ""
 
 
 def _read(trigger: Trigger, type_: type) -> Any:

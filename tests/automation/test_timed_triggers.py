@@ -2,21 +2,17 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 from django.urls import reverse
 
 from automation import letting_in, timing
-from automation.models import Enrollment, Timer
-from automation.scheduling import Schedule, last_run, next_run
+from automation.models import Enrollment, Refusal, Timer
 from automation.timing import begun_by_resuming
 from campaigns import lifecycle
 from campaigns.document import Reentry, Trigger
-from campaigns.head_words import trigger_in_words
 from campaigns.linear import Row
-from campaigns.trigger_kinds import TRIGGER_KINDS, from_settings, settings_of
 from ops import jobs
 from ops.models import Job
 from segments import defining
@@ -26,7 +22,7 @@ from tests.campaigns.typing_in import browser
 from tests.factories import NOW, CampaignFactory, ContactFactory, TemplateFactory, UserFactory, site
 
 pytestmark = pytest.mark.django_db
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 DAILY = {"every": "day", "at": "10:00", "zone": "Europe/Berlin"}
 PRO = {"field": "contact.plan", "op": "is", "value": "pro"}
 AGAIN = Reentry(mode="every_time")
@@ -53,26 +49,16 @@ def pros():
     return made
 
 
-BERLIN, LORD_HOWE = "Europe/Berlin", "Australia/Lord_Howe"
-RUNS = [  # (schedule, zone, after, next run)
-    ({"every": "day", "at": "09:00"}, BERLIN, at(2026, 3, 28, 8), at(2026, 3, 29, 7)),  # the clocks go forward
-    ({"every": "day", "at": "02:30"}, BERLIN, at(2026, 3, 28, 12), at(2026, 3, 29, 1)),  # left out: 03:00
-    ({"every": "day", "at": "02:30"}, BERLIN, at(2026, 10, 24, 12), at(2026, 10, 25, 0, 30)),  # twice: the first
-    ({"every": "day", "at": "02:30"}, BERLIN, at(2026, 10, 25, 0, 30), at(2026, 10, 26, 1, 30)),  # and not again
-    ({"every": "day", "at": "02:10"}, LORD_HOWE, at(2026, 10, 3, 12), at(2026, 10, 3, 15, 30)),
-    ({"every": "weekdays", "at": "09:00"}, "UTC", at(2026, 3, 6, 9), at(2026, 3, 9, 9)),
-    ({"every": "week", "days": ["mon", "thu"], "at": "09:00"}, "UTC", at(2026, 3, 2, 9), at(2026, 3, 5, 9)),
-    ({"every": "month", "day": 31, "at": "09:00"}, "UTC", at(2026, 1, 31, 9), at(2026, 2, 28, 9)),
-    ({"every": "month", "day": 1, "at": "09:00"}, "Asia/Kathmandu", at(2026, 3, 2), at(2026, 4, 1, 3, 15)),
-]
-
-
-@pytest.mark.parametrize("config, zone, after, expected", RUNS)
-def test_a_table_of_runs(config, zone, after, expected):
-    schedule = Schedule(**config)
-    assert next_run(schedule, after, ZoneInfo(zone)) == expected
-    assert last_run(schedule, expected, ZoneInfo(zone)) == expected
-    assert last_run(schedule, expected - timedelta(minutes=1), ZoneInfo(zone)) <= after
+def test_every_few_hours_it_runs_and_says_once_a_day_why_somebody_is_not_taken_in_again(inbox):
+    ContactFactory(email="ann@example.com")
+    campaign("schedule", {"every": "hours", "hours": 3, "at": "10:00"})
+    for hour in (10, 13, 16, 19):
+        engine.run(at(2026, 3, 2, hour))
+    assert readers(inbox) == ["ann@example.com"]
+    assert Job.objects.filter(kind=letting_in.KIND).count() == 4
+    assert [row.reason for row in Refusal.objects.all()] == ["once"]
+    engine.run(at(2026, 3, 3, 1))
+    assert Refusal.objects.count() == 2
 
 
 def test_every_day_the_members_of_a_segment_come_in(inbox):
@@ -88,8 +74,6 @@ def test_every_day_the_members_of_a_segment_come_in(inbox):
 
 
 def test_over_everybody_whom_the_filters_let_in_and_nothing_is_noted_about_the_rest(inbox):
-    from automation.models import Refusal
-
     for plan, country in (("pro", "fr"), ("free", "fr"), ("pro", "de")):
         ContactFactory(email=f"{plan}-{country}@example.com", attributes={"plan": plan, "country": country})
     campaign("schedule", DAILY, filter=PRO, audience={"field": "contact.country", "op": "is", "value": "fr"})
@@ -228,44 +212,3 @@ def test_two_workers_run_it_once():
     jobs.run_due(moment, 2)
     assert Job.objects.filter(kind=letting_in.KIND).count() == 1
     assert Enrollment.objects.count() == 3
-
-
-@pytest.mark.parametrize(
-    "kind, config, words",
-    [
-        ("schedule", {"every": "day", "at": "09:00"}, "Every day at 09:00, everybody whom the filters let in."),
-        ("schedule", {"every": "weekdays", "at": "09:00"},
-         "Every Monday to Friday at 09:00, everybody whom the filters let in."),
-        ("schedule", {"every": "week", "days": ["mon", "thu"], "at": "17:30", "zone": "Europe/Paris"},
-         "Every Monday and Thursday at 17:30 (Europe/Paris), everybody whom the filters let in."),
-        ("schedule", {"every": "month", "day": 31, "at": "09:00"},
-         "Every month on day 31 at 09:00, everybody whom the filters let in."),
-        ("broadcast", {}, "When it is activated, once, everybody whom the filters let in."),
-        ("broadcast", {"at": "2026-12-24T18:00", "zone": "Europe/Paris"},
-         "On 24 December 2026 at 18:00 (Europe/Paris), once, everybody whom the filters let in."),
-    ],
-)  # fmt: skip
-def test_they_read_as_sentences_and_their_forms_give_them_back(kind, config, words):
-    trigger = Trigger(kind=kind, config=config)
-    assert trigger_in_words(trigger) == words
-    of = TRIGGER_KINDS[kind]
-    assert of.form and of.problems(trigger) == []
-    shown = of.form.initial_from(settings_of(trigger))
-    form = of.form({name: value for name, value in shown.items() if value is not None})
-    assert form.is_valid(), form.errors
-    assert from_settings(kind, form.config()) == trigger
-
-
-@pytest.mark.parametrize(
-    "kind, config, said",
-    [
-        ("schedule", {"every": "week", "at": "09:00"}, "Choose at least one day of the week."),
-        ("schedule", {"every": "month", "day": 40, "at": "09:00"}, "Write a day of the month: 1 to 31."),
-        ("schedule", {"at": "25:00"}, "Write a time of day such as 09:00."),
-        ("schedule", {"zone": "Mars/Olympus"}, "There is no such time zone; choose one such as Europe/Paris."),
-        ("broadcast", {"segment": 99}, "This segment no longer exists; choose another one, or everybody."),
-        ("broadcast", {"at": "tomorrow"}, "Write when it goes out: a date and a time of day."),
-    ],
-)
-def test_what_is_wrong_is_told_in_a_sentence(kind, config, said):
-    assert TRIGGER_KINDS[kind].problems(Trigger(kind=kind, config=config)) == [said]
