@@ -22,6 +22,7 @@ from lib.durations import duration, in_words
 from lib.registry import Registry
 from ops.models import SiteSettings
 
+PAUSED = "paused"
 Refused = tuple[str, str]  # a word for the reason, and the sentence
 Place = tuple[int, int]  # (campaign, contact)
 Name = tuple[int, UUID]  # (campaign, what came to pass)
@@ -128,7 +129,7 @@ def _refused_at_once(
     limit = None if however_late else limits.get(match.start.type, event_types.LATE_LIMIT)
     age = (match.start.received_at or now) - match.start.occurred_at
     if match.campaign.state == Campaign.State.PAUSED:
-        return "paused", "The campaign was paused when this happened."
+        return PAUSED, "The campaign was paused when this happened."
     if match.campaign.state != Campaign.State.ACTIVE:
         return "not_active", f"The campaign was {state_in_words(match.campaign)}, so nobody entered it."
     if match.start.hops > MAX_HOPS:
@@ -236,5 +237,6 @@ def _refusal(match: Match, now: datetime, reason: str, explanation: str) -> Refu
         at=now,
         reason=reason,
         explanation=explanation,
-        event_id=match.start.told_as or match.start.id,
+        # By its own name, where resuming may let them in.
+        event_id=match.start.id if reason == PAUSED else match.start.told_as or match.start.id,
     )

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import BooleanField, Case, Expression, F, OuterRef, QuerySet, Subquery, Value, When
 
 from automation import watching
-from automation.admitting import Admitted, Match, Refused, admit
+from automation.admitting import PAUSED, Admitted, Match, Refused, admit
 from automation.documents import of_version, of_versions
 from automation.enrolling import Start, occasion
 from automation.models import Enrollment, EntryRequest, Refusal
@@ -142,7 +142,7 @@ def _tell_who_asked(campaign: Campaign, entered: Mapping[int, int], now: datetim
     state = EntryRequest.State
     asked = EntryRequest.objects.filter(campaign=campaign, contact__in=list(entered), state=state.REFUSED)
     theirs = Enrollment.objects.filter(campaign=campaign, contact=OuterRef("contact"), pk__in=list(entered.values()))
-    asked.filter(reason="paused").update(
+    asked.filter(reason=PAUSED).update(
         state=state.ENTERED, reason="", explanation="", decided_at=now, enrollment=Subquery(theirs.values("pk")[:1])
     )
 

@@ -12,6 +12,7 @@ from django.db.models import Count, F, Min, Q, QuerySet, Value
 from django.db.models.functions import Concat, Left
 
 from automation import advancing, entering, timing
+from automation.admitting import PAUSED
 from automation.documents import of_versions
 from automation.enrolling import leave
 from automation.models import Enrollment, Pulse, Refusal, Visit
@@ -151,7 +152,7 @@ def _missed(campaign: Campaign, since: datetime | None, until: datetime):
     if since is None:
         return Refusal.objects.none()
     return Refusal.objects.filter(
-        campaign=campaign, reason="paused", event_id__isnull=False, at__gte=since, at__lte=until
+        campaign=campaign, reason=PAUSED, event_id__isnull=False, at__gte=since, at__lte=until
     )
 
 

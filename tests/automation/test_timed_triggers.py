@@ -2,17 +2,20 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.urls import reverse
 
-from automation import letting_in, timing
+from automation import entering, letting_in, timing
+from automation.enrolling import Start
 from automation.models import Enrollment, Refusal, Timer
 from automation.timing import begun_by_resuming
 from campaigns import lifecycle
 from campaigns.document import Reentry, Trigger
 from campaigns.linear import Row
+from campaigns.resuming import Resumption
 from ops import jobs
 from ops.models import Job
 from segments import defining
@@ -59,6 +62,19 @@ def test_every_few_hours_it_runs_and_says_once_a_day_why_somebody_is_not_taken_i
     assert [row.reason for row in Refusal.objects.all()] == ["once"]
     engine.run(at(2026, 3, 3, 1))
     assert Refusal.objects.count() == 2
+
+
+def test_who_comes_by_a_run_just_as_it_is_paused_is_let_in_by_resuming_and_never_again_by_that_run(inbox):
+    ann = ContactFactory(email="ann@example.com")
+    made = lifecycle.pause(campaign("schedule", DAILY, reentry=AGAIN), None, NOW)
+    run = at(2026, 3, 3, 9)
+    by_run = [Start(ann.pk, run, uuid4(), told_as=uuid4())]
+    entering.enter_starts(made.pk, by_run, run, lambda document: document.triggers)
+    lifecycle.resume(made, None, run, Resumption(enter=True))
+    for _ in range(2):
+        engine.run(run + MINUTE)
+        entering.enter_starts(made.pk, by_run, run + MINUTE, lambda document: document.triggers)
+    assert readers(inbox) == ["ann@example.com"] and Enrollment.objects.count() == 1
 
 
 def test_every_day_the_members_of_a_segment_come_in(inbox):
