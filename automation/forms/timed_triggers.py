@@ -166,7 +166,7 @@ class ScheduleForm(ConfigForm):
         label="Time of day",
         required=False,
         initial="09:00",
-        help_text="If it runs several times a day: when one of the runs is.",
+        help_text="Of runs every few hours: when one of them is.",
     )
     cron = forms.CharField(
         label="Cron line",
