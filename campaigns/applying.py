@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from campaigns import files, lifecycle
 from campaigns.document import Document, parse
@@ -71,7 +71,7 @@ def apply(file: CampaignFile, user, now: datetime, revision: int | None = None) 
     """Make or update the draft; raises NotReadable, Refused, and lifecycle.Conflict where it is not `revision`."""
     wanted = change(file)
     if wanted.campaign is None:
-        return _made_once(file, user, now)
+        return _made(file, user, now)
     campaign = Campaign.objects.select_for_update().get(pk=wanted.campaign.pk)
     if campaign.state == Campaign.State.ARCHIVED:
         raise Refused([f"The campaign “{campaign}” is archived; its draft is not edited any more."])
@@ -84,20 +84,9 @@ def apply(file: CampaignFile, user, now: datetime, revision: int | None = None) 
     return campaign
 
 
-def _made_once(file: CampaignFile, user, now: datetime) -> Campaign:
-    try:
-        with transaction.atomic():
-            return _made(file, user, now)
-    except IntegrityError as fault:  # the uid is taken by now
-        raise Refused(
-            ["Somebody else made the campaign with this uid at the same moment; compare once more."]
-        ) from fault
-
-
 def _made(file: CampaignFile, user, now: datetime) -> Campaign:
-    campaign = lifecycle.create(file.document, user, now)
-    if file.uid:
-        campaign.uid = file.uid
-        campaign.save(update_fields=["uid"])
-    audit.note(user, campaign, "Made the campaign from a file.")
+    noted = "Made the campaign from a file."
+    campaign, is_new = lifecycle.create_once(file.document, user, now, file.uid or "", noted)
+    if not is_new:
+        raise Refused(["Somebody else made the campaign with this uid at the same moment; compare once more."])
     return campaign

@@ -11,22 +11,21 @@ from campaigns.document import Document, to_json
 from campaigns.models import Campaign
 from campaigns.verb_pages import buttons
 from lib import clock
-from ops import audit
 
 UID = re.compile("[0-9a-f]{8}")
 
 
 def made(user, document: Document, uid: Any) -> Campaign:
     """A new campaign; the page names its uid, by which an earlier try of the same page is found."""
-    named = isinstance(uid, str) and UID.fullmatch(uid)
-    there = Campaign.with_tests.filter(uid=uid).first() if named else None
-    if there is None or there.created_by != user:
-        campaign = lifecycle.create(document, user, clock.now(), uid if named and not there else "")
-        audit.note(user, campaign, "Made the campaign.")
+    uid = uid if isinstance(uid, str) and UID.fullmatch(uid) else ""
+    campaign, is_new = lifecycle.create_once(document, user, clock.now(), uid)
+    if is_new:
         return campaign
-    if there.draft != to_json(document):
-        return lifecycle.save_draft(there, document, there.revision, user, clock.now())
-    return there
+    if campaign.created_by != user:
+        return lifecycle.create_once(document, user, clock.now(), "")[0]
+    if campaign.draft != to_json(document):
+        return lifecycle.save_draft(campaign, document, campaign.revision, user, clock.now())
+    return campaign
 
 
 def saved(request, campaign: Campaign, document: Document, revision: int) -> dict[str, Any]:

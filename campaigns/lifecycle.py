@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from campaigns import approving, doors
 from campaigns.document import Document, NotADocument, new_uid, parse, to_json
@@ -29,6 +29,19 @@ def create(document: Document, user, now: datetime, uid: str = "") -> Campaign:
     """A new campaign, as a draft; IntegrityError where there is one of that `uid`."""
     campaign = Campaign(created_by=user, created_at=now, uid=uid or new_uid())
     return _write_draft(campaign, document, now)
+
+
+def create_once(
+    document: Document, user, now: datetime, uid: str, noted: str = "Made the campaign."
+) -> tuple[Campaign, bool]:
+    """A new campaign; or, of what was sent twice or at the same moment, the one that has the `uid`, and False."""
+    try:
+        with transaction.atomic():
+            campaign = create(document, user, now, uid)
+            audit.note(user, campaign, noted)
+    except IntegrityError:
+        return Campaign.with_tests.get(uid=uid), False
+    return campaign, True
 
 
 def save_draft(campaign: Campaign, document: Document, revision: int, user, now: datetime) -> Campaign:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
 from django.shortcuts import redirect
 
 from campaigns import checking, lifecycle, linear, numbers
@@ -79,8 +78,8 @@ def _save(model_admin, request, campaign):
     if document is None:
         return _form_page(model_admin, request, campaign, form, cards)
     if campaign is None:
-        campaign, made = _made(document, form.cleaned_data["token"], request.user)
-        if not made and documents.parse(campaign.draft) != document:  # the way back, and another definition
+        campaign, is_new = lifecycle.create_once(document, request.user, clock.now(), form.cleaned_data["token"])
+        if not is_new and documents.parse(campaign.draft) != document:  # the way back, and another definition
             return _conflict_page(model_admin, request, campaign, document)
     else:
         revision = form.cleaned_data["revision"] or 0
@@ -90,17 +89,6 @@ def _save(model_admin, request, campaign):
             return _conflict_page(model_admin, request, conflict.campaign, document)
     tell(request, _saved(campaign))
     return redirect(f"admin:campaigns_campaign_{'preview' if '_preview' in request.POST else 'change'}", campaign.pk)
-
-
-def _made(document: Document, token: str, user) -> tuple[Campaign, bool]:
-    """The new campaign; or the one that the same form has made before, and False."""
-    try:
-        with transaction.atomic():
-            campaign = lifecycle.create(document, user, clock.now(), token)
-            audit.note(user, campaign, "Made the campaign.")
-    except IntegrityError:
-        return Campaign.objects.get(uid=token), False
-    return campaign, True
 
 
 def _saved(campaign: Campaign) -> str:

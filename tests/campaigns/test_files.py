@@ -11,7 +11,7 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns import applying, checking, files, lifecycle
+from campaigns import applying, canvas_saving, checking, files, lifecycle
 from campaigns.document import Document, Goal, Reentry, StepDoc, Trigger, Watch, parse, to_json
 from campaigns.files import NotReadable
 from campaigns.models import Campaign, EmailTemplate
@@ -347,25 +347,28 @@ def test_a_file_makes_a_draft_and_then_updates_it(hello):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_apply_the_same_new_file_at_once_make_one_campaign():
-    text, user, gate, came = "uid: both\n" + GOOD, UserFactory(), Barrier(2), list[str]()
+def test_two_who_make_the_same_campaign_at_once_make_one():
+    text, user, gate, came = "uid: 0000abcd\n" + GOOD, UserFactory(), Barrier(2), list[str]()
+    ways = {"file": lambda: applying.apply(files.read(text), user, NOW),
+            "canvas": lambda: canvas_saving.made(user, Document(name="Drawn"), "1111abcd")}  # fmt: skip
 
-    def apply():
+    def make(way):
         try:
             gate.wait()
-            came.append(str(applying.apply(files.read(text), user, NOW)))
+            came.append(ways[way]().uid)
         except Refused as refused:
             came.append(str(refused))
         finally:
             connection.close()
 
-    threads = [Thread(target=apply) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert Campaign.objects.filter(uid="both").count() == 1
-    assert len(came) == 2, "each is answered"
+    for way in ways:
+        threads = [Thread(target=make, args=[way]) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert Campaign.objects.filter(uid__in=["0000abcd", "1111abcd"]).count() == 2
+    assert len(came) == 4 and came[2:] == ["1111abcd"] * 2, "each is answered"
 
 
 def test_without_a_uid_the_name_tells_which_campaign(hello):
