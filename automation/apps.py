@@ -20,6 +20,7 @@ class AutomationConfig(AppConfig):
             parked,
             republishing,
             requesting,
+            retiming,
             returning,
             running,
             staying,
@@ -75,6 +76,7 @@ class AutomationConfig(AppConfig):
         admitting.AT_THE_DOOR.register("reasons to leave", staying.at_the_door)
         admitting.AT_THE_DOOR.register("what happened meanwhile", meanwhile.at_the_door)
         doors.standing.register("enrollments", engine.standing)
+        doors.timed_anew.register("enrollments", retiming.shown)
         doors.on_published.register("follow", republishing.follow)
         doors.on_published.register("gates", gates.follow)
         doors.on_resumed.register("overdue", returning.go_on)

@@ -16,6 +16,7 @@ from automation.models import Enrollment, Visit
 from automation.zones import spoken, zone_of
 from campaigns.document import StepDoc
 from campaigns.publishing import describe
+from campaigns.step_kinds import STEP_KINDS
 from lib.outages import again_after_deadlock
 from ops import audit
 from ops.models import SiteSettings
@@ -64,10 +65,11 @@ def wake(enrollment: Enrollment, by, now: datetime) -> str:
     row = _inside(enrollment)
     if row.state != State.ACTIVE or row.due_at is None or row.due_at <= now:
         raise Refused(f"{enrollment.contact} does not wait for a time just now, so there is nothing to wake.")
+    held_back = is_held_back(row)
     Enrollment.objects.filter(pk=row.pk).update(due_at=now, scheduled_at=now, listens=False)
     _say_who_woke(row, by, now)
     audit.note(by, row, "Ended the wait.")
-    if is_held_back(row):
+    if held_back:
         return f"{enrollment.contact} is looked at again now; what still holds their mail back goes on holding it."
     return f"{enrollment.contact} goes on now."
 
@@ -75,17 +77,17 @@ def wake(enrollment: Enrollment, by, now: datetime) -> str:
 def is_held_back(row: Enrollment) -> bool:
     """Do they stand in a step that has its own reasons to wait, such as a window, quiet hours or a limit?"""
     visit = row.visits.filter(left_at=None).first()
-    return visit is not None and not _is_a_wait(row, visit)
+    return visit is not None and not _is_a_wait(visit)
 
 
-def _is_a_wait(row: Enrollment, visit: Visit) -> bool:
-    return row.listens or visit.kind == "wait"
+def _is_a_wait(visit: Visit) -> bool:
+    return visit.kind in STEP_KINDS and STEP_KINDS[visit.kind].waits(visit)
 
 
 def _say_who_woke(row: Enrollment, by, now: datetime) -> None:
     """The visit tells it; one that listens would find, too, that its time is not up. What is held looks again."""
     visit = row.visits.filter(left_at=None).first()
-    if visit is None or not _is_a_wait(row, visit):
+    if visit is None or not _is_a_wait(visit):
         return
     clock_of_run = pace.clock_of(row)
     at = spoken(clock_of_run(now) if clock_of_run else now, zone_of(row.contact.timezone, SiteSettings.get()))

@@ -11,19 +11,18 @@ from datetime import datetime
 import msgspec
 from django.db import connection
 
+from automation import retiming
 from automation.documents import of_versions
 from automation.enrolling import cancel, leave
 from automation.models import Enrollment, Visit
-from automation.zones import in_zone
 from campaigns import choices as choosing
 from campaigns import doors
 from campaigns.choices import Choices, StepChoice
 from campaigns.document import Document, parse
 from campaigns.impact import describe
 from campaigns.models import Campaign, Version
-from campaigns.step_kinds import STEP_KINDS
-from campaigns.ways import is_kept, next_kept, waits_anew
-from ops.models import SiteSettings
+from campaigns.step_kinds import Wait
+from campaigns.ways import is_kept, next_kept
 
 LOCK = """
 SELECT count(*) FROM (SELECT id FROM automation_enrollment
@@ -85,9 +84,8 @@ WITH timed AS (
     FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, at timestamptz) WHERE e.id = n.id AND e.state = 'active'
     RETURNING e.id
 )
-UPDATE automation_visit AS v SET explanation = left(n.words, 400),
-    facts = v.facts || jsonb_build_object('until', n.until)
-FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, until text, words text)
+UPDATE automation_visit AS v SET explanation = n.words, facts = n.facts
+FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, words text, facts jsonb)
 WHERE v.enrollment_id = n.id AND v.left_at IS NULL AND v.enrollment_id IN (SELECT id FROM timed)
 """
 
@@ -102,7 +100,7 @@ def follow(campaign: Campaign, version: Version, now: datetime) -> None:
     olds = of_versions(place.version for place in places)
     publication = Publication(campaign, version, choices, olds, now)
     publication.move(places)
-    publication.recompute(places)
+    publication.recompute()
     Enrollment.objects.active().filter(campaign=campaign).update(version=version)
 
 
@@ -165,49 +163,18 @@ class Publication:
         words = {to: describe(self.new.step(to)) if to else "" for to in targets}
         return {to: f"They go on with “{said}”." if to else "Nothing came after it." for to, said in words.items()}
 
-    def recompute(self, places: Sequence[doors.Place]) -> None:
+    def recompute(self) -> None:
         """Those whose wait changed, where that was chosen: the time already waited counts."""
-        chosen = [place for place in places if self.choices.recomputes(place.uid)]
-        anew = {place.uid for place in chosen if self._waits_anew(place.version, place.uid)}
-        if not anew:
-            return
-        visits = Visit.objects.filter(
-            enrollment__campaign=self.campaign, enrollment__state="active", enrollment__step_uid__in=anew, left_at=None
-        ).select_related("enrollment__contact")
-        by_uid: dict[str, list[Visit]] = defaultdict(list)
-        for visit in visits:
-            step = self.new.step(visit.enrollment.step_uid)
-            stands = step and (visit.step_uid, visit.kind) == (step.uid, step.kind)
-            if stands and "woken" not in visit.facts and self._waits_anew(visit.enrollment.version_id, visit.step_uid):
-                by_uid[visit.step_uid].append(visit)
-        rows = [row for uid, waiting in by_uid.items() for row in self._timed(uid, waiting)]
+        chosen = [uid for uid, choice in self.choices.waits.items() if choice == "recompute"]
+        found = retiming.anew(self.campaign, self.olds, self.new, self.now, chosen)
+        rows = [self._timed(visit, wait) for its in found.values() for visit, wait in its]
         if rows:
             _execute(RETIME, [_json(rows)] * 2)
 
-    def _waits_anew(self, version: int, uid: str) -> bool:
-        return waits_anew(self.olds[version].step(uid), self.new.step(uid))
-
-    def _timed(self, uid: str, visits: list[Visit]) -> list[dict]:
-        step, site = self.new.step(uid), SiteSettings.get()
-        for visit in visits:
-            visit.step = step  # type: ignore[attr-defined]
-        kind = STEP_KINDS[step.kind]  # type: ignore[union-attr]
-        times, looks = kind.due_again(visits, step.config, self.now), kind.looks_again(step.config)  # type: ignore[union-attr]
-        # Who has waited longer than is asked for now is due now, and no mail is late by it.
-        until = [(visit, max(at, self.now)) for visit, at in zip(visits, times, strict=True) if at]
-        return [
-            {
-                "id": visit.enrollment_id,
-                "at": self.now if looks else at,
-                "until": at.isoformat(),
-                "words": self._until(visit, at, site),
-            }
-            for visit, at in until
-        ]
-
-    def _until(self, visit: Visit, at: datetime, site: SiteSettings) -> str:
-        until = in_zone(at, visit.enrollment.contact.timezone, site)
-        return f"Waits until {until}, as version {self.version.number} has it; the time already waited counts."
+    def _timed(self, visit: Visit, wait: Wait) -> dict:
+        added = f" So version {self.version.number} has it; the time already waited counts."
+        words = wait.explanation[: 400 - len(added)] + added
+        return {"id": visit.enrollment_id, "at": wait.until, "facts": wait.facts, "words": words}
 
 
 def _json(rows: list[dict]) -> str:

@@ -49,7 +49,7 @@ _LATER = """to_char(({}) AT TIME ZONE 'UTC' + %(span)s::interval, 'YYYY-MM-DD"T"
 COUNT_FROM_LATER = f"""
 UPDATE automation_visit v SET facts = v.facts || jsonb_strip_nulls(jsonb_build_object(
     'until', {_LATER.format("(v.facts ->> 'until')::timestamptz")},
-    'since', CASE WHEN v.kind IN ('wait', 'wait_for') THEN
+    'since', CASE WHEN v.kind IN ('wait', 'wait_for', 'digest') THEN
         {_LATER.format("coalesce((v.facts ->> 'since')::timestamptz, v.entered_at)")} END))
 FROM automation_enrollment e
 WHERE e.campaign_id = %(campaign)s AND e.due_at IS NOT NULL AND v.enrollment_id = e.id AND v.left_at IS NULL

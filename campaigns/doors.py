@@ -59,6 +59,9 @@ class Blown:
 standing: Registry[Callable] = Registry("reader of who stands where")
 """(campaign) → [Place]: who is inside, by version and step."""
 
+timed_anew: Registry[Callable] = Registry("reader of waits that are worked out anew")
+"""(campaign, document, now) → {uid: Waiting}: who would wait anew by that definition, and from when to when."""
+
 on_published: Registry[Callable] = Registry("listener to publishing")
 """(campaign, version, now): in the publishing transaction; `version.choices` says what becomes of those inside."""
 
@@ -102,6 +105,11 @@ clocks: Registry[Callable] = Registry("clock of test runs")
 def places(campaign) -> list[Place]:
     """Who is inside, by version and step."""
     return [place for read in standing for place in read(campaign)]
+
+
+def anew(campaign, document, now: datetime) -> dict[str, Waiting]:
+    """By step: who would wait anew by that definition, and from when to when."""
+    return {uid: crowd for read in timed_anew for uid, crowd in read(campaign, document, now).items()}
 
 
 def blown(campaign, now: datetime) -> list[Blown]:

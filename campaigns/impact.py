@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -36,6 +37,8 @@ class StepChange:
     """What must be decided: “removed”: where they go; “wait”: whether they wait anew. Empty: nothing."""
     asked: Waiting | None = None
     """Those of its people whom the question is about: who follows from a version that has another step here."""
+    anew: Waiting | None = None
+    """How many of them would wait anew, and from when to when; worked out by whoever shows it."""
     follower: str = ""
     """The next step of those whose step is no more, in words; empty: the end."""
 
@@ -67,6 +70,14 @@ class Impact:
     @property
     def changes_anything(self) -> bool:
         return bool(self.other) or any(step.what != "same" or step.ways_change for step in self.steps)
+
+    def work_out_anew(self, campaign: Campaign, new: Document, now: datetime) -> None:
+        """Whose waits would be others: where nobody’s would, nothing is asked."""
+        asking = [step for step in self.steps if step.asks == "wait"]
+        found = doors.anew(campaign, new, now) if asking else {}
+        for step in asking:
+            step.anew = found.get(step.uid)
+            step.asks = "wait" if step.anew else ""
 
     def faults(self, choices: Choices, new: Document) -> list[str]:
         """What the choices leave open, in sentences."""

@@ -134,10 +134,15 @@ class StepKind:
             return f"If someone enters now, they {'get' if sure else 'may get'} here at once."
         return f"If someone enters now, they get here {'' if sure else 'at the earliest '}{spoken(arrives, zone)}."
 
-    def due_again(self, visits: Sequence, config: dict, now: datetime) -> list[datetime | None]:
-        """When those who wait here would be due had they come with this configuration; None: as it is.
+    def waits(self, visit) -> bool:
+        """Is what holds somebody here a time that the configuration gave? Not their mail, or when it may go out."""
+        return False
 
-        A kind that has an answer lets marketers choose it when they publish another wait.
+    def due_again(self, visits: Sequence, config: dict, now: datetime) -> list[Wait | None]:
+        """What those who wait here would wait for had they come with this configuration; None: as it is.
+
+        Never until before now; the facts hold the end as `until`, also where the kind looks again before that. A kind
+        that has an answer lets marketers choose it when they publish another wait.
         """
         return [None for _ in visits]
 
@@ -148,10 +153,6 @@ class StepKind:
     def times(self, config: dict) -> Any:
         """What of the configuration says how long people wait: where that stays, nobody need be due again."""
         return config
-
-    def looks_again(self, config: dict) -> bool:
-        """Does it look again and again while people wait? Those who are due again are looked at first."""
-        return False
 
     def run(self, visits: Sequence, now: datetime) -> list[Outcome]:
         """An outcome for each visit, in order; an exception is a failure. The number of queries must not grow."""

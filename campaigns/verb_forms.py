@@ -107,6 +107,7 @@ class PublishForm(VerbForm):
     def __init__(self, campaign: Campaign, data=None):
         super().__init__(campaign, data)
         self.impact, self.new = impact(campaign), parse(campaign.draft)
+        self.impact.work_out_anew(campaign, self.new, clock.now())
         if not self.impact.people_inside:
             del self.fields["people"]
         for step in self.impact.steps:

@@ -10,6 +10,7 @@ from django.db.models.functions import RowNumber
 from automation.documents import of_version
 from automation.forms.digest import DigestForm
 from automation.kinds.email import EmailKind
+from automation.kinds.wait import since
 from automation.zones import spoken, zone_of
 from campaigns.step_kinds import Arm, Done, Wait
 from events import types as event_types
@@ -18,6 +19,7 @@ from lib.durations import UNITS, duration, in_words
 from ops.models import SiteSettings
 
 LONGEST = timedelta(days=366)
+OVER = {"woken", "held_until", "capped", "fuse", "fuse_released"}  # noted when it no longer collects
 LISTED = 100  # events in one mail, the newest
 BEFORE = timedelta(hours=1)  # by which the entry event may have been received before the entry
 
@@ -26,7 +28,7 @@ class DigestKind(EmailKind):
     key, label, icon = "digest", "Send a digest", "summarize"
     help = "Collects what happens during a period, and tells it in one mail."
     form = DigestForm
-    saw = {"until": "Collected until", "heard_since": "Collected from"}
+    saw = {"since": "", "until": "Collected until", "heard_since": "Collected from"}
 
     def problems(self, config):
         if not isinstance(config, dict):
@@ -69,6 +71,19 @@ class DigestKind(EmailKind):
 
     def pauses(self, config, arm):
         return True
+
+    def waits(self, visit):
+        """Whose mail is written, or held back by a window or a limit, has collected already."""
+        return visit.message_id is None and not OVER & visit.facts.keys()
+
+    def times(self, config):
+        return _span(config)
+
+    def due_again(self, visits, config, now):
+        """The time already waited counts; what was collected meanwhile stays collected."""
+        span, name, site = _span(config), _name(config), SiteSettings.get()
+        assert span
+        return [_collecting(visit, name, site, since(visit), max(since(visit) + span, now)) for visit in visits]
 
     def run(self, visits, now):
         config = visits[0].step.config
@@ -119,12 +134,16 @@ def _name(config) -> str:
 def _begun(visit, config, name, site, now):
     span = _span(config)
     assert span
-    until = now + span
-    zone = zone_of(visit.enrollment.contact.timezone, site)
-    facts, row = {"until": until.isoformat()}, visit.enrollment
+    row = visit.enrollment
     if visit.occurrence == 1 and row.scheduled_at == row.entered_at > row.counts_from:
         # What happened while their entry was read belongs to it, too.
-        facts["heard_since"] = row.counts_from.isoformat()
+        visit.facts = {"heard_since": row.counts_from.isoformat()}
+    return _collecting(visit, name, site, now, now + span)
+
+
+def _collecting(visit, name: str, site: SiteSettings, start: datetime, until: datetime) -> Wait:
+    zone = zone_of(visit.enrollment.contact.timezone, site)
+    facts = {**visit.facts, "since": start.isoformat(), "until": until.isoformat()}
     return Wait(f"Collects “{name}” until {spoken(until, zone)}.", until, facts=facts)
 
 

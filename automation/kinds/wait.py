@@ -23,7 +23,7 @@ class WaitKind(StepKind):
     key, label, icon, group = "wait", "Wait", "hourglass_empty", "Timing"
     help = "Holds people here for a length of time, until a weekday, or until a date."
     form = WaitForm
-    saw = {"since": "Counted from", "until": "Waited until", "date": "The date"}
+    saw = {"since": "Counted from", "until": "Waited until", "date": "The date", "field": ""}
     by_the_clock = True
 
     def problems(self, config):
@@ -59,7 +59,8 @@ class WaitKind(StepKind):
     def run(self, visits, now):
         wait = waiting.read(visits[0].step.config)
         assert wait
-        site = SiteSettings.get() if wait.has_date or any(not visit.pk for visit in visits) else None
+        ends = wait.has_date or any(not visit.pk or _was_given_by_another(visit) for visit in visits)
+        site = SiteSettings.get() if ends else None
         readings = _readings(wait, visits)
         return [self._outcome(wait, visit, site, readings, now) for visit in visits]
 
@@ -71,18 +72,28 @@ class WaitKind(StepKind):
             return _begin(wait, visit, begun(pace.began(visit.enrollment), now), site, reading)
         if wait.mode == "field" and (later := _put_off(wait, visit, site, reading, now)):
             return later
+        if visit.until and _was_given_by_another(visit):
+            return Done(f"Waited until {spoken(visit.until, zone_of(visit.enrollment.contact.timezone, site))}.")
         return Done(f"Waited {wait_words.words(wait)}.")
 
-    def due_again(self, visits: Sequence, config: dict[str, Any], now: datetime) -> list[datetime | None]:
-        """When people who wait already are due by another configuration: the time already waited counts.
+    def waits(self, visit):
+        return "woken" not in visit.facts
 
-        None: it names no usable date for them, so they keep their time. A fixed number of queries.
-        """
+    def times(self, config):
+        """What becomes of those without a date is another matter: these have one."""
+        return {key: value for key, value in config.items() if key not in ("past", "missing")}
+
+    def due_again(self, visits, config, now):
+        """None: it names no usable date for them, so they keep their time. A fixed number of queries."""
         wait = waiting.read(config)
         assert wait
         site, readings = SiteSettings.get(), _readings(wait, visits)
-        found = [_until(wait, visit, since(visit), site, readings.get(visit.enrollment_id)) for visit in visits]
-        return [until and max(until, now) for until in found]
+        return [_anew(wait, visit, site, readings.get(visit.enrollment_id), now) for visit in visits]
+
+
+def _was_given_by_another(visit) -> bool:
+    """Did they come by another version? It may have said something else."""
+    return visit.version_id != visit.enrollment.version_id
 
 
 def _readings(wait: waiting.Wait, visits: Sequence) -> Any:
@@ -115,22 +126,37 @@ def _begin(wait: waiting.Wait, visit, start: datetime, site: SiteSettings, readi
     until = _until(wait, visit, start, site, reading)
     if until is None or until < start:
         return _without(wait, visit, until, site, reading)
+    return _waiting(wait, visit, start, until, site, reading)
+
+
+def _anew(wait: waiting.Wait, visit, site: SiteSettings, reading: Reading | None, now: datetime) -> Wait | None:
+    until = _until(wait, visit, since(visit), site, reading)
+    return _waiting(wait, visit, since(visit), max(until, now), site, reading) if until else None
+
+
+def _waiting(
+    wait: waiting.Wait, visit, start: datetime, until: datetime, site: SiteSettings, reading: Reading | None
+) -> Wait:
     name = visit.enrollment.contact.timezone
     span = waiting.drawn(wait, _chance(visit))
     explanation = wait_words.begun(wait, until, span, zone_of(name, site)) + flaw(name, site)
-    return Wait(explanation, until, facts={"since": start.isoformat(), "until": until.isoformat(), **_seen(reading)})
+    facts = {"since": start.isoformat(), "until": until.isoformat(), **_seen(wait, reading)}
+    return Wait(explanation, until, facts=facts)
 
 
-def _seen(reading: Reading | None) -> dict[str, Any]:
+def _seen(wait: waiting.Wait, reading: Reading | None) -> dict[str, Any]:
     """The date as it was sent; of anything else, which may be long, the beginning in words."""
     if reading is None:
         return {}
-    return {"date": reading.sent if reading.at else in_plain_words(reading.sent)[:100]}
+    return {"field": wait.field, "date": reading.sent if reading.at else in_plain_words(reading.sent)[:100]}
 
 
 def _put_off(wait: waiting.Wait, visit, site: SiteSettings, reading: Reading | None, now: datetime) -> Wait | None:
-    """The date was moved to a later one while they waited for it."""
-    if reading is None or "date" not in visit.facts or reading.sent == visit.facts["date"]:
+    """The date was moved to a later one while they waited for it; whoever waited for another one keeps that."""
+    facts = visit.facts
+    if reading is None or "date" not in facts or reading.sent == facts["date"]:
+        return None
+    if facts.get("field", wait.field) != wait.field:
         return None
     outcome = _begin(wait, visit, since(visit), site, reading)
     return outcome if isinstance(outcome, Wait) and outcome.until and outcome.until > now else None
@@ -140,7 +166,7 @@ def _without(wait: waiting.Wait, visit, until: datetime | None, site: SiteSettin
     """What becomes of those whose date is past, or is none."""
     remedy, name = (wait.past if until else wait.missing), visit.enrollment.contact.timezone
     sentence = f"{_what_is_wrong(wait, until, zone_of(name, site), reading)}, {THEN[remedy]}.{flaw(name, site)}"
-    facts = _seen(reading) or None
+    facts = _seen(wait, reading) or None
     if remedy == "exit":
         return Exit(sentence, "date_past" if until else "bad_date", facts=facts)
     if remedy == "skip":

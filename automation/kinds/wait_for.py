@@ -92,17 +92,16 @@ class WaitForKind(StepKind):
         again = ", from the last time the trigger happened" if settings.again else ""
         return f"wait until {what}, at most {_span_in_words(settings)}{again}"
 
+    def waits(self, visit):
+        return heard.has_begun(visit) and "woken" not in visit.facts
+
     def due_again(self, visits, config, now):
-        """The time already waited counts."""
-        timeout = msgspec.convert(config, Settings).timeout
-        span = durations.duration(timeout.amount, timeout.unit)
-        return [since(visit) + span for visit in visits]
+        settings = msgspec.convert(config, Settings)
+        turn = _Turn(settings, SiteSettings.get(), set(), now)
+        return [turn.anew(visit) for visit in visits]
 
     def times(self, config):
         return config.get("timeout")
-
-    def looks_again(self, config):
-        return _turns(msgspec.convert(config, Settings))
 
     def example(self, config, now, zone):
         settings = read(config, Settings)
@@ -114,7 +113,7 @@ class WaitForKind(StepKind):
 
     def goes_on(self, config, arm, at, zone, window):
         settings = msgspec.convert(config, Settings)
-        return at + durations.duration(settings.timeout.amount, settings.timeout.unit) if arm == "timeout" else at
+        return at + _span(settings) if arm == "timeout" else at
 
     def may_take_longer(self, config, arm):
         return arm != "timeout" or config.get("again") is True
@@ -150,13 +149,27 @@ class _Turn:
         start = _start(visit, self.now)
         until = _until(self.settings, visit, start)
         if self.now >= until:
-            return Done(f"Nothing of it happened within {self.span}.", arm="timeout")
+            return Done(self._nothing(visit, until), arm="timeout")
+        noted = heard.noted(visit, pace.real(visit.enrollment, self.now))
+        return self._waiting(visit, start, until, self.now + LOOK, noted)
+
+    def _nothing(self, visit, until: datetime) -> str:
+        """In the time that they were given, also by a version that said another one."""
+        if visit.pk and visit.version_id != visit.enrollment.version_id:
+            return f"Nothing of it happened by {in_zone(until, visit.enrollment.contact.timezone, self.site)}."
+        return f"Nothing of it happened within {self.span}."
+
+    def anew(self, visit) -> Wait:
+        """By these settings, the time already waited counted; what time may have turned is looked at first."""
+        start = since(visit)
+        until = max(start + _span(self.settings), self.now)
+        return self._waiting(visit, start, until, self.now, {})
+
+    def _waiting(self, visit, start: datetime, until: datetime, look: datetime, noted: dict[str, str]) -> Wait:
         words = f"Waits until {' or '.join(self.words.values())}, at most until "
         local = in_zone(until, visit.enrollment.contact.timezone, self.site)
-        due = min(until, self.now + LOOK) if self.turns else until
-        told = {**facts, **heard.noted(visit, pace.real(visit.enrollment, self.now))}
-        told |= {"since": start.isoformat(), "until": until.isoformat()}
-        return Wait(f"{words}{local}."[:400], due, facts=told, listens=True)
+        told = {**(visit.facts or {}), **noted, "since": start.isoformat(), "until": until.isoformat()}
+        return Wait(f"{words}{local}."[:400], min(until, look) if self.turns else until, facts=told, listens=True)
 
     def _woken(self, visit, woken: dict) -> Outcome:
         if woken["arm"] == "timeout":
@@ -215,7 +228,11 @@ def _until(settings: Settings, visit, start: datetime) -> datetime:
     told = (visit.facts or {}).get("until")
     if told:
         return datetime.fromisoformat(told)
-    return start + durations.duration(settings.timeout.amount, settings.timeout.unit)
+    return start + _span(settings)
+
+
+def _span(settings: Settings) -> timedelta:
+    return durations.duration(settings.timeout.amount, settings.timeout.unit)
 
 
 def _first(settings: Settings, visits: Sequence, now: datetime) -> dict[int, Watch]:

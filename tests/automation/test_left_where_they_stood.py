@@ -1,6 +1,6 @@
 """Published and paused while people wait for anything: a time, a person, their turn at a gate. Nobody loses that."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_time_in_a_pause_is_not_time_waited(inbox, track):
     publish(campaign, NOW + 12 * HOUR, waits={"wait1": "recompute"})
     assert Enrollment.objects.get().due_at == NOW + 2 * DAY + 10 * HOUR
     facts = Visit.objects.get(left_at=None).facts
-    assert facts["since"] == (NOW + 10 * HOUR).isoformat(timespec="microseconds")
+    assert datetime.fromisoformat(facts["since"]) == NOW + 10 * HOUR
     rows[1].wait_amount = 3
     edit(campaign, rows)
     shifted(campaign, 5)

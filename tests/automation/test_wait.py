@@ -114,7 +114,7 @@ def test_chance_picks_a_length_between_the_two_the_same_for_ever(inbox, track):
     assert visit.facts["until"] == visit.enrollment.due_at.isoformat()
     assert "by chance, until" in visit.explanation
     config = {"mode": "random", "amount": 1, "unit": "hours", "to_amount": 3, "to_unit": "days"}
-    assert WaitKind().due_again([visit], config, NOW) == [visit.enrollment.due_at]
+    assert [wait.until for wait in WaitKind().due_again([visit], config, NOW)] == [visit.enrollment.due_at]
 
 
 # --- until a date ---
@@ -246,7 +246,7 @@ def test_who_has_no_usable_date_leaves_with_the_reason(inbox, track):
 
 def due_again(now, **config):
     visits = list(Visit.objects.filter(left_at=None).select_related("enrollment__contact").order_by("id"))
-    return WaitKind().due_again(visits, config, utc(now))
+    return [wait and wait.until for wait in WaitKind().due_again(visits, config, utc(now))]
 
 
 def test_time_already_waited_counts_when_the_wait_is_changed(inbox, track):

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from automation.models import Enrollment
+from automation.models import Enrollment, Visit
 from campaigns import lifecycle
 from campaigns.document import parse
 from campaigns.linear import Row, from_rows
@@ -24,9 +24,11 @@ def text(response) -> str:
 
 def inside(campaign, count: int = 1, step: str = "first") -> None:
     for _ in range(count):
-        Enrollment.objects.create(
+        row = Enrollment.objects.create(
             campaign=campaign, contact=ContactFactory(), version=campaign.live, step_uid=step, due_at=NOW
         )
+        kind = parse(campaign.live.document).step(step).kind
+        Visit.objects.create(enrollment=row, version=campaign.live, step_uid=step, kind=kind, entered_at=NOW)
 
 
 def edited(campaign, steps: list[Row], **changes) -> None:
@@ -111,6 +113,7 @@ def test_publishing_shows_the_difference_and_those_who_wait_keep_their_time():
     html = client.get(url(campaign, "publish")).content.decode()
     assert "<del>Wait 2 days</del>" in html and "<ins>Wait 5 days</ins>" in html
     assert "3 wait here" in html and "Keep the time" in html and "The name changes." in html
+    assert "Worked out anew, 3 are due" in html and "for the others" not in html
     client.post(url(campaign, "publish"), {"people": "follow"})
     campaign.refresh_from_db()
     assert campaign.live.number == 2

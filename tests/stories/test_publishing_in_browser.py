@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from automation.models import Enrollment, Refusal
+from automation.models import Enrollment, Refusal, Visit
 from campaigns import lifecycle
 from campaigns.document import parse
 from campaigns.linear import Row, from_rows
@@ -35,7 +35,7 @@ def welcome():
     campaign = CampaignFactory(name="Welcome", rows=rows, now=clock.now() - 9 * DAY)
     for uid, count in (("w1", 40), ("w2", 12)):
         people = Contact.objects.bulk_create(Contact() for _ in range(count))
-        Enrollment.objects.bulk_create(
+        waiting = Enrollment.objects.bulk_create(
             Enrollment(
                 campaign=campaign,
                 contact=contact,
@@ -46,6 +46,8 @@ def welcome():
             )
             for place, contact in enumerate(people)
         )
+        begun = {"version": campaign.live, "step_uid": uid, "kind": "wait", "entered_at": clock.now() - 4 * DAY}
+        Visit.objects.bulk_create(Visit(enrollment=row, **begun) for row in waiting)
     document = parse(campaign.draft)
     rows[2].wait_amount = 3
     new = Row(uid="new", wait_uid="w3", wait_amount=1, template=TemplateFactory(name="A survey").pk)
@@ -82,6 +84,7 @@ def test_a_publisher_decides_what_becomes_of_those_inside(live_server, chromium,
     assert not question.is_visible(), "who finishes on the old version keeps its steps"
     page.get_by_label("Follow the new version").check()
     question.select_option("due:offer")
+    assert page.get_by_text("Worked out anew, 12 are due").is_visible()
     page.get_by_label("Those who wait in “wait 5 days”").select_option("recompute")
     desk.click("Publish changes")
     page.wait_for_url(f"**/{welcome.pk}/change/")
