@@ -8,7 +8,7 @@ the transaction that claims the job, so a batch is done once, with its progress,
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,6 +19,8 @@ from ops.models import Job
 
 log = structlog.get_logger(__name__)
 Step = Callable[[Job, datetime], bool]
+KEPT = timedelta(days=30)
+FORGOTTEN_AT_ONCE = 1_000
 
 
 class JobFailed(Exception):
@@ -58,6 +60,12 @@ def start(kind: str, title: str, arguments: dict[str, Any], user, now: datetime)
 def cancel(job_id: int) -> bool:
     """Ask a job to stop after the batch in hand; False when it had ended already."""
     return bool(Job.objects.filter(pk=job_id, due_at__isnull=False).update(cancel_asked=True))
+
+
+def forget_old(now: datetime) -> None:
+    """Sweep: what nobody asked for, such as the runs of schedules, is kept for a month after its end."""
+    old = Job.objects.filter(created_by=None, finished_at__lt=now - KEPT).order_by("pk")
+    Job.objects.filter(pk__in=old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]).delete()
 
 
 def is_due(now: datetime) -> bool:

@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.urls import path, reverse
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from lib.admin import BigTableAdmin, ReadOnlyAdmin, ask, facts_table, moment
@@ -15,10 +15,20 @@ from ops.models import Heartbeat, Job
 STATES = {"Waiting": "info", "Running": "info", "Done": "success", "Failed": "danger", "Cancelled": "warning"}
 
 
+class AskedForBy(DropdownFilter):
+    title, parameter_name = "asked for by", "by"
+
+    def lookups(self, request, model_admin):
+        return [("people", "somebody"), ("itself", "nobody: schedules, segments, dates")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(created_by__isnull=self.value() == "itself") if self.value() else queryset
+
+
 @admin.register(Job)
 class JobAdmin(BigTableAdmin, ReadOnlyAdmin):
     list_display = ["title", "state_in_words", "progress", "created_by", "began", "ended"]
-    list_filter = [("state", ChoicesDropdownFilter)]
+    list_filter = [("state", ChoicesDropdownFilter), AskedForBy]
     list_select_related = ["created_by"]
     fields = ["title", "state_in_words", "progress", "result", "asked_for", "created_by", "began", "ended"]
     readonly_fields = fields

@@ -113,6 +113,22 @@ def test_a_fault_of_the_database_in_a_batch_fails_its_job_alone(kind):
     assert job.state == "failed" and not Tag.objects.exists()
 
 
+def test_what_nobody_asked_for_is_forgotten_a_month_after_its_end(kind, admin_client, admin_user):
+    kind(ten_tags)
+    for user in (None, admin_user):
+        for title, ended in (("Old", NOW), ("New", NOW + dt.timedelta(days=1)), ("Under way", None)):
+            job = jobs.start("tags", f"{title} of {user or 'nobody'}", {}, user, NOW)
+            if ended:
+                jobs._end(job, Job.State.DONE, ended, "")
+    jobs.forget_old(NOW + dt.timedelta(days=30, hours=1))
+    theirs = ["New of admin", "Old of admin", "Under way of admin"]
+    ours = ["New of nobody", "Under way of nobody"]
+    assert sorted(Job.objects.values_list("title", flat=True)) == sorted(theirs + ours)
+    for by, seen, hidden in (("people", theirs, ours), ("itself", ours, theirs)):
+        page = admin_client.get(f"/ops/job/?by={by}").content.decode()
+        assert all(title in page for title in seen) and not any(title in page for title in hidden)
+
+
 def test_a_lost_connection_is_not_the_jobs_fault(kind):
     def lose(job, now):
         raise OperationalError("server closed the connection")
