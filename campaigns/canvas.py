@@ -56,7 +56,13 @@ def entry(document: Document, found: list[Problem]) -> dict[str, Any]:
     more += [f"They leave when {watch_in_words(watch)}." for watch in document.exits]
     more += [f"Goal: {watch_in_words(goal)}." for goal in document.goals]
     wrong = [problem.sentence for problem in found if not problem.place.startswith("steps")]
-    return {"lines": lines, "more": more, "problems": wrong, "name": document.name}
+    return {
+        "lines": lines,
+        "more": more,
+        "problems": wrong,
+        "notes": doubts.of_entering(document),
+        "name": document.name,
+    }
 
 
 def _step(flow: Flow, step: StepDoc, wrong: list[str], unreached: set[str]) -> dict[str, Any]:
@@ -126,8 +132,8 @@ def _safely(say: Callable[[], str]) -> str:
 
 
 def offered_kinds() -> list[dict[str, str]]:
-    """The kinds of steps to choose from, by group."""
-    kinds: list[StepKind] = sorted(STEP_KINDS, key=lambda kind: (_group(kind), kind.label))
+    """The kinds of steps to choose from, by group; the one that most look for is the first."""
+    kinds: list[StepKind] = sorted(STEP_KINDS, key=lambda kind: (_group(kind), kind.key != "email", kind.label))
     names = ("key", "label", "icon", "group", "help")
     return [{name: getattr(kind, name) for name in names} for kind in kinds]
 

@@ -56,6 +56,13 @@ class ConfigForm(forms.Form):
         choosers = [(chooser, shown[name]) for chooser, shown in self.shown_for.items() if name in shown]
         return all(str(self[chooser].value() or "") in wanted for chooser, wanted in choosers)
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """What is left in a field that is not shown does not count; nobody could see what is wrong with it."""
+        if field in self.fields and not self._counts(str(field)):
+            self.cleaned_data[field] = self.fields[field].to_python(None)
+        else:
+            super().add_error(field, error)
+
     def config(self) -> dict[str, Any]:
         """The configuration that was typed; only of a valid form."""
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}

@@ -6,7 +6,12 @@ from campaigns.document import Document, StepDoc
 from campaigns.flow import Flow
 from campaigns.never import contradiction, covered
 from campaigns.step_kinds import STEP_KINDS
+from campaigns.trigger_kinds import TRIGGER_KINDS
 
+ONCE = (
+    "It comes again and again, but each person enters only once. If they should get it each time, choose “Everybody, "
+    "every time it happens” under “Who may enter again”."
+)
 UNREACHED = "Nobody gets here: lead a way to it, move it to a way, or delete it."
 LEAVES_ALL = "Everybody leaves here, so nobody gets to what follows. Say “only if”, or delete what follows."
 NEVER_HERE = "Nobody can match its “only if”: two parts of it exclude each other. Change one of them."
@@ -16,7 +21,7 @@ ASKED = "The way “{}” can never match: one above it asks the same. Change it
 
 @dataclass(frozen=True)
 class Doubt:
-    """A step, and what is doubtful about it, with how to mend it."""
+    """A step, empty for who enters, and what is doubtful about it, with how to mend it."""
 
     uid: str
     sentence: str
@@ -26,7 +31,15 @@ def doubts(document: Document) -> list[Doubt]:
     """Everything doubtful, in the order of the steps."""
     flow = Flow(document)
     unreached = set(flow.unreached())
-    return [Doubt(uid, said) for uid, step in flow.steps.items() for said in about(flow, step, uid in unreached)]
+    steps = [Doubt(uid, said) for uid, step in flow.steps.items() for said in about(flow, step, uid in unreached)]
+    return [*(Doubt("", said) for said in of_entering(document)), *steps]
+
+
+def of_entering(document: Document) -> list[str]:
+    """What is doubtful about who enters, in sentences."""
+    kinds = [(TRIGGER_KINDS.get(trigger.kind), trigger) for trigger in document.triggers]
+    returning = any(kind.returns(trigger) for kind, trigger in kinds if kind)
+    return [ONCE] if returning and document.reentry.mode == "once" else []
 
 
 def about(flow: Flow, step: StepDoc, unreached: bool) -> list[str]:

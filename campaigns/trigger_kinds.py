@@ -39,6 +39,10 @@ class TriggerKind:
         """When that is, in a sentence; `zone`: the site's. Of settings without problems; empty: nothing to add."""
         return ""
 
+    def returns(self, trigger: Trigger) -> bool:
+        """Whether the same people are meant again and again, by the calendar."""
+        return False
+
     def event_type(self, trigger: Trigger) -> str | None:
         """The type of the events that let people in, whose properties conditions and mails may use."""
         return None

@@ -123,7 +123,8 @@ def _doubtful(campaign: Campaign) -> list[tuple[str, str]]:
     document = documents.parse(campaign.draft)
     if too_large(document):
         return []
-    return [(described(step), doubt.sentence) for doubt in doubts(document) if (step := document.step(doubt.uid))]
+    named = {"": "Who enters", **{step.uid: described(step) for step in document.steps}}
+    return [(named[doubt.uid], doubt.sentence) for doubt in doubts(document)]
 
 
 def _obstacles(campaign: Campaign, verb: Verb) -> list[str]:

@@ -16,3 +16,4 @@ class BranchForm(RowsForm):
 
     row_form = ArmForm
     row_name = "way"
+    at_first = 1

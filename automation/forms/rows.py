@@ -77,6 +77,7 @@ class RowsForm(ConfigForm):
     row_name: ClassVar[str] = "arm"
     row_names: ClassVar[str] = ""  # empty: with an s
     most: ClassVar[int] = 20
+    at_first: ClassVar[int] = 2  # so many rows to fill in, where there are none yet
 
     class Media:
         js = [Script("automation/rows.js", defer=True)]
@@ -90,7 +91,7 @@ class RowsForm(ConfigForm):
         self.rows: Any = made(
             data,
             prefix=self.add_prefix(self.rows_key),
-            initial=self.initial.get(self.rows_key) or [{}, {}],
+            initial=self.initial.get(self.rows_key) or [{}] * self.at_first,
             form_kwargs={"event_type": event_type},
         )
 

@@ -17,7 +17,7 @@ from unfold.widgets import (
 from automation import cron_lines
 from automation.dating import OF_PEOPLE
 from automation.forms.triggers import ONLY_IF, segments
-from automation.forms.wait import DateInput, Suggesting, dated
+from automation.forms.wait import DateInput, FieldName, dated
 from automation.scheduling import HOURS
 from campaigns.config_form import ConfigForm
 from campaigns.window_form import TimeInput
@@ -54,10 +54,9 @@ class TimeField(forms.CharField):
 class DateForm(ConfigForm):
     """Which date, how long before or after it, at what time."""
 
-    field = forms.CharField(
+    field = FieldName(
         label="Which date",
-        widget=Suggesting(),
-        help_text="A date of the person or of their company, such as contact.birthday.",
+        help_text="A date of the person, such as birthday, or of their company: company.renews_at.",
         error_messages={"required": "Choose the field that holds the date."},
     )
     when = forms.ChoiceField(label="When", choices=WHEN, initial="on", widget=UnfoldAdminSelectWidget())

@@ -51,6 +51,16 @@ class Suggesting(UnfoldAdminTextInputWidget):
         return context | {"options": list(self.options), "options_id": identity}
 
 
+class FieldName(forms.CharField):
+    """The name of a field, with suggestions; a bare one, such as birthday, is an attribute of the contact."""
+
+    widget = Suggesting
+
+    def clean(self, value):
+        name = super().clean(value)
+        return name if not name or name.startswith(dates.ROOTS) else f"contact.{name}"
+
+
 def _amount(label: str) -> forms.FloatField:
     sentence = f"{label}: write a number above 0."
     widget = UnfoldAdminIntegerFieldWidget(attrs={"step": "any", "min": "0"})
@@ -73,11 +83,10 @@ class WaitForm(ConfigForm):
     to_amount = _amount("and at most")
     to_unit = _choice("unit of the longest", UNIT_CHOICES, "days")
     date = forms.CharField(label="Date", required=False, widget=DateInput())
-    field = forms.CharField(
+    field = FieldName(
         label="Which date",
         required=False,
-        widget=Suggesting(),
-        help_text="An attribute, such as contact.trial_ends_at, or of what let them in: event.delivery.",
+        help_text="An attribute, such as trial_ends_at, or of what let them in: event.delivery.",
     )
     when = _choice("When", WHEN, "on")
     offset = forms.IntegerField(

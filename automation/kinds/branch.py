@@ -50,7 +50,7 @@ class BranchKind(StepKind):
         ways = read(config, Ways)
         if ways is None or not ways.arms:
             return "send people different ways"
-        return f"send people one way: {', '.join(f'“{way.name}”' for way in ways.arms)} or else"
+        return f"branch: {', '.join(f'“{way.name}”' for way in ways.arms)} or everybody else"
 
     def arms(self, config):
         ways = read(config, Ways)

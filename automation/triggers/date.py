@@ -46,6 +46,10 @@ class DateTrigger(TriggerKind):
         year = ", every year," if config.anniversary else ","
         return f"{days}{_label(config.field)}{year} at {config.at[:5]} where they are"
 
+    def returns(self, trigger):
+        config = read(trigger)
+        return bool(config and config.anniversary)
+
 
 def read(trigger: Trigger) -> Config | None:
     """The settings, typed; None where they cannot be read."""

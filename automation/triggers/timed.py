@@ -58,6 +58,9 @@ class ScheduleTrigger(TriggerKind):
             runs.append(f"{after.astimezone(there):%a %-d %b %Y, %H:%M}")
         return f"The next runs: {'; '.join(runs)} ({there.key})."
 
+    def returns(self, trigger):
+        return True
+
 
 class BroadcastTrigger(TriggerKind):
     key, label, icon = "broadcast", "A broadcast, by hand", "campaign"

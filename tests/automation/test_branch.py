@@ -189,7 +189,7 @@ def test_what_is_wrong_is_said_in_one_sentence(config, sentence):
 def test_it_reads_as_a_person_says_it():
     config = {"arms": [arm("a", PRO, "Pros"), arm("b", RICH, "Spenders")]}
     assert BranchKind().problems(config) == []
-    assert BranchKind().describe(config) == "send people one way: “Pros”, “Spenders” or else"
+    assert BranchKind().describe(config) == "branch: “Pros”, “Spenders” or everybody else"
     assert [(way.key, way.label) for way in BranchKind().arms(config)] == [
         ("a", "Pros"), ("b", "Spenders"), ("else", "Everybody else"),
     ]  # fmt: skip

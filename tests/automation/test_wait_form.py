@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from automation.forms.timed_triggers import DateForm, ScheduleForm
 from automation.forms.wait import WaitForm
 from automation.kinds.wait import WaitKind
 from campaigns.document import Document
@@ -143,6 +144,26 @@ def test_the_form_says_at_each_field_what_is_wrong_and_offers_known_dates():
     drawn = str(WaitForm(event_type="order.completed")["field"])
     assert 'value="contact.created_at"' in drawn and "<datalist" in drawn
     assert Contact.objects.exists()
+
+
+@pytest.mark.django_db
+def test_what_is_left_in_a_field_that_is_not_shown_keeps_nobody_back():
+    form = WaitForm(data={"mode": "for", "amount": "2", "unit": "days", "offset": "-1"})
+    assert form.is_valid() and form.config() == {"amount": 2, "unit": "days"}
+    form = ScheduleForm(data={"every": "cron", "cron": "30 7 * * 1-5", "day": "99", "at": "9", "months": ["13"]})
+    assert form.is_valid() and form.config() == {"every": "cron", "cron": "30 7 * * 1-5"}
+    form = DateForm(data={"field": "birthday", "when": "on", "days": "400", "at": "09:00"})
+    assert form.is_valid() and form.config()["offset"] == 0
+    assert not DateForm(data={"field": "birthday", "when": "after", "days": "400", "at": "09:00"}).is_valid()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("typed", "meant"), [
+    ("birthday", "contact.birthday"), (" trial.ends", "contact.trial.ends"), ("company.renews", "company.renews"),
+])  # fmt: skip
+def test_a_bare_name_of_a_date_is_an_attribute(typed, meant):
+    form = DateForm(data={"field": typed, "when": "on", "at": "09:00"})
+    assert form.is_valid() and form.config()["field"] == meant
 
 
 @pytest.mark.django_db

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from automation.models import Enrollment
 from campaigns import lifecycle
-from campaigns.document import Document, StepDoc, Trigger, parse
+from campaigns.document import Document, Reentry, StepDoc, Trigger, parse
 from campaigns.doubts import doubts
 from campaigns.flow_diff import pictures
 from campaigns.impact import difference
@@ -98,6 +98,18 @@ def test_what_is_hardly_meant_is_told_with_how_to_mend_it():
     assert all(doubt.sentence.count(".") for doubt in doubts(document))
 
 
+@pytest.mark.parametrize(("kind", "config", "mode", "doubtful"), [
+    ("date", {"field": "contact.birthday", "anniversary": True}, "once", True),
+    ("date", {"field": "contact.birthday", "anniversary": True}, "every_time", False),
+    ("date", {"field": "contact.birthday", "anniversary": False}, "once", False),
+    ("schedule", {"every": "month"}, "once", True),
+    ("broadcast", {}, "once", False),
+])  # fmt: skip
+def test_what_comes_again_for_nobody_is_doubtful(kind, config, mode, doubtful):
+    document = Document(triggers=[Trigger(kind=kind, config=config)], reentry=Reentry(mode=mode))
+    assert [doubt.uid for doubt in doubts(document)] == [""] * doubtful
+
+
 def test_on_a_phone_the_list_says_where_each_way_leads():
     way = branch(("big", PRO))
     way.next = {"big": "thanks", "else": None}
@@ -107,7 +119,7 @@ def test_on_a_phone_the_list_says_where_each_way_leads():
         ("", []),
         ("way", ["big: on to “Leave the campaign”", "Everybody else: ends here"]),
         ("thanks", []),
-        ("again", ["Back to “Send people one way: “big” or else”"]),
+        ("again", ["Back to “Branch: “big” or everybody else”"]),
     ]
 
 

@@ -34,21 +34,22 @@ function item(store, uid, index, ways) {
 }
 
 function entryCard(store) {
-  const { lines: told, more, problems } = store.drawing.entry;
-  return h("div", { class: `cv-card cv-entry${problems.length ? " cv-wrong" : ""}`, "data-card": "" },
+  const { lines: told, more, problems, notes } = store.drawing.entry;
+  return h("div", { class: `cv-card cv-entry${marks(problems, notes)}`, "data-card": "" },
     h("button", { type: "button", class: "cv-open", "data-open-step": "", title: [...told, ...more].join("\n") },
       h("span", { class: "cv-kind" }, icon("login"), "Who enters"),
       h("span", { class: "cv-title" }, told.slice(0, 2).join(" ")),
       told.length > 2 && h("span", { class: "cv-if" }, `and ${told.length - 2} more`),
       more.length > 0 && h("span", { class: "cv-if" }, more.join(" ")),
-      wrong(problems)));
+      wrong([...problems, ...notes])));
 }
+
+const marks = (problems, notes) => (problems.length ? " cv-wrong" : notes.length ? " cv-noted" : "");
 
 function stepCard(store, uid, index) {
   const step = store.step(uid);
   const faults = [...step.problems, ...step.notes];
-  const state = step.problems.length ? " cv-wrong" : step.notes.length ? " cv-noted" : "";
-  return h("div", { class: `cv-card${state}`, "data-card": uid },
+  return h("div", { class: `cv-card${marks(step.problems, step.notes)}`, "data-card": uid },
     h("button", { type: "button", class: "cv-open", "data-open-step": uid, title: step.title },
       h("span", { class: "cv-kind" }, icon(step.icon), h("span", {}, step.label), h("span", { class: "cv-unseen" }, `, step ${index}:`)),
       h("span", { class: "cv-title" }, step.title),

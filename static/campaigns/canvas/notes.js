@@ -6,11 +6,12 @@ const MOST = 4; // of the steps, so that the flow stays in sight
 
 // Where something is marked, in the order in which it is read; "" is the entry.
 export function marked(store) {
-  const sentences = (uid) => (uid ? [...store.step(uid).problems, ...store.step(uid).notes] : store.drawing.entry.problems);
+  const sentences = (uid) => { const { problems, notes } = cardOf(store, uid); return [...problems, ...notes]; };
   return ["", ...store.drawing.order].map((uid) => [uid, sentences(uid)]).filter(([, found]) => found.length);
 }
 
-const isWrong = (store, uid) => !uid || store.step(uid).problems.length > 0;
+const cardOf = (store, uid) => (uid ? store.step(uid) : store.drawing.entry);
+const isWrong = (store, uid) => cardOf(store, uid).problems.length > 0;
 
 export function listed(store) {
   const all = marked(store);

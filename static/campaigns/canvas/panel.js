@@ -15,6 +15,7 @@ export class Panel {
     box.addEventListener("submit", (event) => { event.preventDefault(); this.apply(); });
     box.addEventListener("click", (event) => this.clicked(event));
     for (const name of ["input", "change"]) box.addEventListener(name, () => this.typed());
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.renew(); });
     store.addEventListener("drawn", ({ detail }) => this.follow(detail));
     store.addEventListener("numbers", () => this.count());
     store.addEventListener("refused", ({ detail }) => this.refuse(detail));
@@ -202,6 +203,21 @@ export class Panel {
     told.hidden = !words;
     told.querySelector("[data-told-words]").textContent = words && `${words[0].toUpperCase()}${words.slice(1)}.`;
     told.querySelector("[data-told-example]").textContent = answer.example ? ` ${answer.example}` : "";
+  }
+
+  // What was made in another tab meanwhile, such as a template, can be chosen at once; what is chosen stays.
+  async renew() {
+    if (!this.form?.querySelector("a[target=_blank]") || !this.store.editable) return;
+    const number = this.asked;
+    const answer = await send(this.store.urls.panel, this.data("open"));
+    if (answer.refused || number !== this.asked || !this.form) return;
+    const fresh = new DOMParser().parseFromString(answer.html, "text/html");
+    for (const select of this.form.querySelectorAll("select[name]")) {
+      const { value } = select;
+      const newer = fresh.querySelector(`select[name="${CSS.escape(select.name)}"]`);
+      if (newer) select.replaceChildren(...newer.options);
+      select.value = value;
+    }
   }
 
   // Links that follow a choice (data-follows).

@@ -3,7 +3,7 @@
 import { h, icon } from "./dom.js";
 import { showFaults } from "./faults.js";
 import { KINDS } from "./leaves.js";
-import { namedField, pick } from "./picker.js";
+import { namedFields, pick } from "./picker.js";
 import { drawn, tools } from "./row.js";
 import { newGroup, nodeAt, nodeOf, parse, places, rootOf, written } from "./tree.js";
 
@@ -126,8 +126,12 @@ export class Builder {
 
   choosable(offers) { return offers.entries.filter((entry) => entry.kind in KINDS); }
 
-  // A name that is not listed may be typed: of an attribute, or inside a filter of a property.
-  named(offers) { return namedField(offers === this.offers ? this.box.dataset.named : "event"); }
+  // A name that is not listed may be typed: of a property of the event, where there is one, and of an attribute.
+  named(offers) {
+    const { named, subject } = this.box.dataset;
+    if (offers !== this.offers || named === "event") return namedFields(["event"]);
+    return namedFields(subject === "contact" ? [named] : ["event", named]);
+  }
 
   // What there is to choose from may be on its way: then the button that was pressed is drawn anew.
   async ask(anchor, group, offers) {

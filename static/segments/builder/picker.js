@@ -3,9 +3,9 @@ import { h, newId } from "./dom.js";
 
 const MOST = 200;
 const TYPES = { text: "text", number: "number", boolean: "yes or no", date: "date", list: "list" };
-const ROOTS = /^(contact|company|event|computed|score)\./;
+const ROOTS = /^(contact|company|event|computed|score|data|step)\./;
 
-// Opens below `anchor`; `choose(entry)` gets what was taken. `named(text)` makes an entry of a name that is not listed.
+// Opens below `anchor`; `choose(entry)` gets what was taken. `named(text)` makes entries of a name that is not listed.
 export function pick(anchor, holder, entries, { choose, named, title = "What is the condition about?" }) {
   const id = newId("picker");
   const input = h("input", {
@@ -21,10 +21,11 @@ export function pick(anchor, holder, entries, { choose, named, title = "What is 
   function filter() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (entry) => words.every((word) => `${entry.label} ${entry.key} ${entry.group}`.toLowerCase().includes(word));
-    const found = entries.filter(fits);
-    const own = named?.(input.value.trim());
-    const known = own && entries.some((entry) => entry.kind === own.kind && entry.key === own.key);
-    draw([...found.slice(0, MOST), ...(own && !known ? [own] : [])], found.length);
+    const begins = (entry) => entry.label.toLowerCase().startsWith(words.join(" "));
+    const found = entries.filter(fits).sort((one, other) => begins(other) - begins(one));
+    const known = (own) => entries.some((entry) => entry.kind === own.kind && entry.key === own.key);
+    const own = (named?.(input.value.trim()) ?? []).filter((entry) => !known(entry));
+    draw([...found.slice(0, MOST), ...own], found.length);
   }
 
   function draw(found, all) {
@@ -118,9 +119,9 @@ export function spoken(key, label) {
   return path.length ? `${root === "company" ? "company’s " : ""}${path.join(" ").replaceAll("_", " ")}` : key;
 }
 
-// An attribute that nobody has yet can be named all the same.
-export const namedField = (root) => (text) => {
-  if (!/^[^\s."“”][^\s"“”]*$/.test(text) || text.endsWith(".")) return null;
-  const key = ROOTS.test(text) ? text : `${root}.${text}`;
-  return { kind: "field", key, label: `“${key}”`, group: "A name of your own", type: "" };
+// A property that no event had yet, or an attribute that nobody has, can be named all the same.
+export const namedFields = (roots) => (text) => {
+  if (!/^[^\s."“”][^\s"“”]*$/.test(text) || text.endsWith(".")) return [];
+  const keys = ROOTS.test(text) ? [text] : roots.map((root) => `${root}.${text}`);
+  return keys.map((key) => ({ kind: "field", key, label: `“${key}”`, group: "A name of your own", type: "" }));
 };
