@@ -18,7 +18,7 @@ from automation.moving import Move, save_moves, save_visits, skip_sentence
 from campaigns.document import Document, StepDoc, parse
 from campaigns.models import Campaign, Version
 from campaigns.step_kinds import STEP_KINDS, Done, Exit, Outcome, Wait
-from lib.due import work_off
+from lib.due import Question, work_off
 from ops.models import SiteSettings
 from segments import conditions
 
@@ -32,8 +32,7 @@ UNREAD_PEOPLE = ["contact__name", "contact__created_at", "contact__updated_at", 
 UNREAD_PEOPLE += ["contact__address__digest", "contact__address__created_at"]
 
 
-def is_due(now: datetime) -> bool:
-    return Enrollment.objects.filter(campaign__in=_running(), due_at__lte=now).exists()
+is_due = Question(lambda now: Enrollment.objects.filter(campaign__in=_running(), due_at__lte=now))
 
 
 def _running():

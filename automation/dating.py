@@ -28,7 +28,7 @@ from campaigns.models import Campaign
 from campaigns.trigger_kinds import key_of
 from contacts.models import Contact
 from events.pipeline import Batch
-from lib.due import work_off
+from lib.due import Question, work_off
 from ops.models import Job, SiteSettings
 from segments import reading
 from segments.membership import hold, hold_free
@@ -175,8 +175,7 @@ def fill(job: Job, now: datetime) -> bool:
 # --- the days that have come ---
 
 
-def is_due(now: datetime) -> bool:
-    return DateDue.objects.due(now).filter(campaign__state__in=TAKING_IN).exists()
+is_due = Question(lambda now: DateDue.objects.due(now).filter(campaign__state__in=TAKING_IN))
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from automation.entering import enter_contacts
 from automation.models import Enrollment, EntryRequest
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import TRIGGER_KINDS
-from lib.due import work_off
+from lib.due import Question, work_off
 from lib.outages import again_after_deadlock
 from ops.models import Source
 
@@ -114,8 +114,7 @@ def let_out(enrollment: Enrollment, why: str, now: datetime) -> bool:
 # --- the queue ---
 
 
-def is_due(now: datetime) -> bool:
-    return EntryRequest.objects.due(now).exists()
+is_due = Question(lambda now: EntryRequest.objects.due(now))
 
 
 @transaction.atomic

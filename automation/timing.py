@@ -19,6 +19,7 @@ from campaigns.document import Document, Trigger
 from campaigns.models import Campaign, Version
 from campaigns.resuming import Stop
 from campaigns.trigger_kinds import key_of
+from lib.due import Question
 from ops import jobs
 from ops import work as queues
 from ops.models import SiteSettings
@@ -110,12 +111,11 @@ def follow_all(token: str, user, now: datetime) -> None:
         _fill(campaign, campaign.live_id, now)
 
 
-def is_due(now: datetime) -> bool:
-    return _due(now).exists()
-
-
 def _due(now: datetime):
     return Timer.objects.due(now).filter(campaign__state=Campaign.State.ACTIVE)
+
+
+is_due = Question(_due)
 
 
 @transaction.atomic

@@ -8,17 +8,17 @@ from django.db.models import Prefetch
 from campaigns import doors
 from campaigns.models import Campaign, Message
 from events import recording
+from lib.due import Question
 
 ANNOUNCE = 1000
 
 
-def is_due(now: datetime) -> bool:
-    """A slow batch dates its mails later than its own `now`, by two minutes at most."""
-    return _unannounced().filter(settled_at__lte=now + timedelta(minutes=2)).exists()
-
-
 def _unannounced():
     return Message.objects.filter(announced=False, settled_at__isnull=False)
+
+
+# A slow batch dates its mails later than its own `now`, by two minutes at most.
+is_due = Question(lambda now: _unannounced().filter(settled_at__lte=now + timedelta(minutes=2)))
 
 
 def announce(now: datetime) -> int:

@@ -12,6 +12,7 @@ from django.db.models import F, Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from campaigns.models import Campaign, Message
+from lib.due import Question
 
 LEASE_SECONDS = 60
 MOST_LONE_ATTEMPTS = 3
@@ -42,10 +43,13 @@ RENEW = f"UPDATE campaigns_message m SET lease_until = clock_timestamp() + make_
 GIVE_BACK = f"UPDATE campaigns_message m SET state = 'queued', lease_until = NULL, fence = m.fence + 1 {HELD}"
 
 
-def is_due(now: datetime) -> bool:
+def _ready(now: datetime):
     resting = [Campaign.State.DRAFT, Campaign.State.PAUSED]
     ready = Q(campaign=None) | ~Q(campaign__state__in=resting)
-    return Message.objects.filter(ready, state=Message.State.QUEUED, due_at__lte=now).exists()
+    return Message.objects.filter(ready, state=Message.State.QUEUED, due_at__lte=now)
+
+
+is_due = Question(_ready)
 
 
 def claim(now: datetime, limit: int) -> list[Message]:
@@ -94,14 +98,13 @@ def _to_held(statement: str, messages: Sequence[Message], *values: float) -> int
         return cursor.rowcount
 
 
-def has_lost(now: datetime) -> bool:
-    return _lost().exists()
-
-
 def _lost():
     # The states are said for the partial index: without them every message is read, ten times a second.
     in_hand = [Message.State.LEASED, Message.State.SENDING]
     return Message.objects.filter(state__in=in_hand, lease_until__lt=Now())
+
+
+has_lost = Question(lambda now: _lost())
 
 
 def take_back(now: datetime) -> int:

@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from contacts.models import LANES, Change, CompanyMember, ConsentRecord, Contact, ContactTag, Identity, Merge
 from lib import lanes
-from lib.due import work_off
+from lib.due import Question, work_off
 from lib.registry import Registry
 
 # A transaction under way during the merge may still write to the loser: history is moved a second time.
@@ -53,8 +53,7 @@ def merge(pairs: Sequence[tuple[int, int]], now: datetime) -> None:
     )
 
 
-def is_due(now: datetime) -> bool:
-    return Merge.objects.due(now).exists()
+is_due = Question(lambda now: Merge.objects.due(now))
 
 
 def move_history(now: datetime, limit: int = 100) -> int:

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from contacts.models import LANES, Change
 from events.models import Event
-from lib.due import work_off
+from lib.due import Question, work_off
 
 LOCK_CLASS = 7301
 LANES_AT_ONCE = LANES // 2
@@ -61,8 +61,7 @@ class Batch:
         return [event for event in self.events if event.triggers]  # type: ignore[attr-defined]
 
 
-def is_due(now: datetime) -> bool:
-    return Change.objects.filter(due_at__lte=now).exists()
+is_due = Question(lambda now: Change.objects.filter(due_at__lte=now))
 
 
 def drain(now: datetime) -> int:

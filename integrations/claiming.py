@@ -9,11 +9,11 @@ from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from automation.webhooks.claiming import MOST_LONE_LOSSES, RESTING
 from integrations.models import Connection, Push
+from lib.due import Question
 
 LEASE_SECONDS = 90  # connectors.PATIENCE, a last call, and as long again for a name server that thinks
 
@@ -52,10 +52,8 @@ def waiting(now: datetime):
     return queued.filter(connection__in=Connection.objects.ready(now)).exclude(connection__in=busy)
 
 
-def is_due(now: datetime) -> bool:
-    """Pushes to be made, or such whose worker has died."""
-    lost = Q(state=Push.State.LEASED, lease_until__lt=Now())
-    return waiting(now).exists() or Push.objects.filter(lost).exists()
+# Pushes to be made, or such whose worker has died.
+is_due = Question(waiting, lambda now: Push.objects.filter(state=Push.State.LEASED, lease_until__lt=Now()))
 
 
 @transaction.atomic  # where the reading fails, nobody has them

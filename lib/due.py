@@ -6,13 +6,45 @@ halved until the culprit is alone; the culprit is parked, the others go on.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, models, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
 
 log = structlog.get_logger(__name__)
 Row = TypeVar("Row")
+
+
+class Moment(models.Expression):
+    """A time that is filled in when a question is asked."""
+
+    output_field = models.DateTimeField()
+
+    def as_sql(self, compiler, connection):
+        return "%s::timestamptz", [self.__class__]
+
+
+class Question:
+    """Is there a row of these querysets? Asked ten times a second, and so turned into SQL only once.
+
+    Each is made by a function of the time; what it is given is an expression: to be compared, and to be added to.
+    """
+
+    def __init__(self, *made: Callable[[Any], models.QuerySet]):
+        self.made = made
+
+    def __call__(self, now: datetime) -> bool:
+        sql, params = self._compiled
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [now if one is Moment else one for one in params])
+            return cursor.fetchone()[0]
+
+    @cached_property
+    def _compiled(self) -> tuple[str, list[Any]]:
+        made = [rows(Moment()).order_by().values("pk").query.sql_with_params() for rows in self.made]
+        asked = " OR ".join(f"EXISTS ({sql})" for sql, _ in made)
+        return f"SELECT {asked}", [one for _, params in made for one in params]
 
 
 class DueQuerySet(models.QuerySet):

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
+from lib.due import Question
 from lib.registry import Registry
 from ops.models import Job
 
@@ -68,8 +69,7 @@ def forget_old(now: datetime) -> None:
     Job.objects.filter(pk__in=old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]).delete()
 
 
-def is_due(now: datetime) -> bool:
-    return Job.objects.due(now).exists()
+is_due = Question(lambda now: Job.objects.due(now))
 
 
 def run_due(now: datetime, seconds: float = 5) -> int:

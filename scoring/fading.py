@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from contacts.models import Contact
+from lib.due import Question
 from ops.models import SiteSettings
 from scoring import fit, recomputing
 from scoring.ledger import Pairs
@@ -23,10 +24,6 @@ AT_ONCE = 1_000
 EVERY = timedelta(minutes=1)
 # No other part of the program uses this number.
 _LOCK = "SELECT pg_try_advisory_xact_lock(7305)"
-
-
-def is_due(now: datetime) -> bool:
-    return Score.objects.due(now).exists() or _turning(now).exists()
 
 
 @transaction.atomic
@@ -61,6 +58,9 @@ def _let_be(pairs: Pairs, now: datetime) -> Pairs:
 def _turning(now: datetime):
     rules = ScoreRule.objects.in_force().filter(turns=True)
     return rules.exclude(swept_at__gt=now - EVERY)
+
+
+is_due = Question(lambda now: Score.objects.due(now), _turning)
 
 
 def _turn(rule: ScoreRule, now: datetime) -> int:

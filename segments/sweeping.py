@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from lib.due import Question
 from ops.models import SiteSettings
 from segments import conditions, membership, refreshing
 from segments.membership import Cause, Occasion
@@ -19,8 +20,7 @@ OVERLAP = timedelta(minutes=5)
 AT_ONCE = 20_000
 
 
-def is_due(now: datetime) -> bool:
-    return Segment.objects.due(now).exists()
+is_due = Question(lambda now: Segment.objects.due(now))
 
 
 @transaction.atomic

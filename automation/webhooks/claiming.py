@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from automation.call_models import Call
 from automation.models import Visit
 from campaigns.models import Campaign
+from lib.due import Question
 
 LEASE_SECONDS = 90  # the longest time-out, and as long again for a name server that thinks
 MOST_LONE_LOSSES = 3
@@ -70,10 +71,10 @@ FROM lost WHERE c.id = lost.id
 """
 
 
-def is_due(now: datetime) -> bool:
-    """Calls to be made, or such whose worker has died."""
-    queued = Call.objects.filter(state=Call.State.QUEUED, due_at__lte=now).exclude(campaign__state__in=RESTING)
-    return queued.exists() or Call.objects.filter(state=Call.State.LEASED, lease_until__lt=Now()).exists()
+is_due = Question(  # calls to be made, or such whose worker has died
+    lambda now: Call.objects.filter(state=Call.State.QUEUED, due_at__lte=now).exclude(campaign__state__in=RESTING),
+    lambda now: Call.objects.filter(state=Call.State.LEASED, lease_until__lt=Now()),
+)
 
 
 def claim(now: datetime, limit: int) -> list[Call]:
