@@ -2,7 +2,7 @@
 
 The timer is moved on in the transaction that starts the job, so each run happens once, whatever the number of workers.
 Runs that nobody was there for (an outage) are made up for once, if the last of them is not older than a day; those of a
-pause are not.
+pause are not, nor those while nobody was let in.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from django.db import transaction
 
 from automation import dating, letting_in, prospects
 from automation.documents import of_version
-from automation.models import Timer
+from automation.models import DateDue, Timer
 from automation.scheduling import Broadcast, Schedule, last_run, moment, next_run, zone_named
 from campaigns import doors
 from campaigns.document import Document, Trigger
@@ -65,6 +65,21 @@ def _first(trigger: Trigger, site: SiteSettings, now: datetime) -> datetime | No
 
 def skip_pause(campaign: Campaign, stop: Stop, now: datetime) -> None:
     """Listener to resuming: a schedule goes on with its next run; a broadcast that is overdue goes out now."""
+    _go_on_with_next_runs(campaign, now)
+
+
+def begin_again(campaign: Campaign, now: datetime) -> None:
+    """Listener to reopening: no run and no day that came meanwhile lets anybody in, and dates are read anew.
+
+    While it drained nobody's dates were followed: what was worked out before may hold no more.
+    """
+    _go_on_with_next_runs(campaign, now)
+    if campaign.live_id and dating.rules_of(campaign.pk, of_version(campaign.live_id)):
+        DateDue.objects.filter(campaign=campaign, due_at__lte=now).update(due_at=None)
+        _fill(campaign, campaign.live_id, now)
+
+
+def _go_on_with_next_runs(campaign: Campaign, now: datetime) -> None:
     if not campaign.live_id:
         return
     site, triggers = SiteSettings.get(), _by_key(of_version(campaign.live_id))
@@ -156,6 +171,7 @@ def register() -> None:
     doors.on_activated.register("those who match", prospects.begin)
     doors.on_published.register("timers", set_timers)
     doors.on_resumed.register("timers", skip_pause)
+    doors.on_reopened.register("timers", begin_again)
     queues.register(queues.Queue("timers", "Schedules", is_due, work))
     queues.register(queues.Queue("dates", "Dates of people", dating.is_due, dating.let_in))
     queues.SWEEPS.register("time zone of campaigns", follow_zone)

@@ -68,6 +68,9 @@ on_published: Registry[Callable] = Registry("listener to publishing")
 on_resumed: Registry[Callable] = Registry("listener to resuming")
 """(campaign, stop, now): in the resuming transaction; the Stop says since when, and what becomes of the overdue."""
 
+on_reopened: Registry[Callable] = Registry("listener to reopening")
+"""(campaign, now): in the transaction by which a campaign that drained takes people in again."""
+
 overdue: Registry[Callable] = Registry("reader of what is overdue")
 """(campaign, now) → campaigns.resuming.Overdue."""
 

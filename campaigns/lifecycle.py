@@ -156,7 +156,11 @@ def drain(campaign: Campaign, user, now: datetime) -> Campaign:
 
 def reopen(campaign: Campaign, user, now: datetime) -> Campaign:
     """Take people in again."""
-    return _turn(campaign, State.ACTIVE, [State.DRAINING], user, "Lets people in again.", draining_since=None)
+    with transaction.atomic():
+        campaign = _turn(campaign, State.ACTIVE, [State.DRAINING], user, "Lets people in again.", draining_since=None)
+        for listener in doors.on_reopened:
+            listener(campaign, now)
+    return campaign
 
 
 def end_drained(now: datetime) -> None:

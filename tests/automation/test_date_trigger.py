@@ -160,6 +160,21 @@ def test_a_paused_campaign_lets_nobody_in_and_notes_who_came(inbox):
     assert readers(inbox) == [] and Refusal.objects.get().reason == "paused"
 
 
+def test_what_came_or_was_written_while_nobody_was_let_in_is_looked_at_anew_once_the_campaign_is_open_again(inbox):
+    ann = ContactFactory(email="ann@example.com", attributes={"birthday": "1990-03-05"})
+    bob = ContactFactory(email="bob@example.com", attributes={"birthday": "1990-03-20"})
+    made = lifecycle.drain(campaign(), None, NOW)
+    writing.upsert(bob.pk, writing.Upsert(attributes={"birthday": "1990-04-20"}), at(2026, 3, 4))
+    engine.run(at(2026, 3, 6))
+    lifecycle.reopen(made, None, at(2026, 3, 6))
+    for day in (6, 20):
+        engine.run(at(2026, 3, day, 9))
+    assert readers(inbox) == [] and not Refusal.objects.exists()
+    assert dict(DateDue.objects.values_list("contact", "due_at")) == {
+        ann.pk: at(2027, 3, 5, 9), bob.pk: at(2026, 4, 20, 9)
+    }  # fmt: skip
+
+
 def test_the_filters_are_asked_on_that_day(inbox):
     pro = {"field": "contact.plan", "op": "is", "value": "pro"}
     for plan, country in (("pro", "fr"), ("free", "fr"), ("pro", "de")):

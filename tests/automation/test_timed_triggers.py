@@ -126,6 +126,17 @@ def test_what_a_pause_missed_is_not_made_up_for(inbox):
     assert readers(inbox) == ["ann@example.com"]
 
 
+def test_what_came_while_nobody_was_let_in_lets_nobody_in_once_the_campaign_is_open_again(inbox):
+    ContactFactory(email="ann@example.com")
+    made = lifecycle.drain(campaign("schedule", DAILY, reentry=AGAIN), None, NOW)
+    engine.run(at(2026, 3, 3, 9))
+    lifecycle.reopen(made, None, at(2026, 3, 3, 12))
+    engine.run(at(2026, 3, 3, 12))
+    assert readers(inbox) == [] and Timer.objects.get().due_at == at(2026, 3, 4, 9)
+    engine.run(at(2026, 3, 4, 9))
+    assert readers(inbox) == ["ann@example.com"]
+
+
 def test_another_time_zone_of_the_site_moves_the_next_run():
     campaign("schedule", {"every": "day", "at": "10:00"})
     site(timezone="Asia/Tokyo")
