@@ -32,6 +32,8 @@ class StepChange:
     """A step that both have, as it was and will be."""
     ways_before: str = ""
     ways_after: str = ""
+    ways_change: bool = False
+    """Whether a way leads to another step; one whose words alone are others is where it was."""
     places: list[Place] = field(default_factory=list)
     asks: str = ""
     """What must be decided: “removed”: where they go; “wait”: whether they wait anew. Empty: nothing."""
@@ -50,10 +52,6 @@ class StepChange:
     def settings(self) -> list[SettingChange]:
         """What is set otherwise; worked out by whoever shows it, for forms ask the database."""
         return changed_settings(*self.compared) if self.compared else []
-
-    @property
-    def ways_change(self) -> bool:
-        return self.ways_before != self.ways_after
 
 
 @dataclass
@@ -145,7 +143,12 @@ def _compare(uid: str, old: Document, new: Document) -> StepChange:
         change.what, change.compared = "changed", (before, after)
     if after and (len(ways_of(after)) > 1 or (before and len(ways_of(before)) > 1)):
         change.ways_before, change.ways_after = _ways(before, old) if before else "", _ways(after, new)
+        change.ways_change = before is None or _targets(before) != _targets(after)
     return change
+
+
+def _targets(step: StepDoc) -> dict[str, str | None]:
+    return {way.arm: way.target for way in ways_of(step)}
 
 
 def _ways(step: StepDoc, document: Document) -> str:

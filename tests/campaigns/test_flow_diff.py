@@ -110,6 +110,22 @@ def test_what_comes_again_for_nobody_is_doubtful(kind, config, mode, doubtful):
     assert [doubt.uid for doubt in doubts(document)] == [""] * doubtful
 
 
+def test_a_way_leads_elsewhere_where_its_step_is_another_not_where_it_says_something_else():
+    def leading(big: str, *steps: StepDoc) -> Document:
+        way = branch(("big", PRO))
+        way.next = {"big": big, "else": None}
+        return Document(steps=[way, *steps])
+
+    first, second = step("first", "wait", amount=1, unit="days"), step("second", "wait", amount=1, unit="days")
+    longer = step("first", "wait", amount=2, unit="days")
+    live = leading("first", first, second)
+    changed = {
+        change.uid: (change.what, change.ways_change) for change in difference(live, leading("first", longer, second))
+    }
+    assert changed == {"way": ("same", False), "first": ("changed", False), "second": ("same", False)}
+    assert [change.ways_change for change in difference(live, leading("second", first, second))] == [True, False, False]
+
+
 def test_on_a_phone_the_list_says_where_each_way_leads():
     way = branch(("big", PRO))
     way.next = {"big": "thanks", "else": None}
