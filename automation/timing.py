@@ -69,11 +69,12 @@ def skip_pause(campaign: Campaign, stop: Stop, now: datetime) -> None:
 
 
 def begin_again(campaign: Campaign, now: datetime) -> None:
-    """Listener to reopening: no run and no day that came meanwhile lets anybody in, and dates are read anew.
+    """Listener to reopening: no run, broadcast or day that came meanwhile lets anybody in, and dates are read anew.
 
     While it drained nobody's dates were followed: what was worked out before may hold no more.
     """
     _go_on_with_next_runs(campaign, now)
+    Timer.objects.filter(campaign=campaign, due_at__lte=now).update(due_at=None)
     if campaign.live_id and dating.rules_of(campaign.pk, of_version(campaign.live_id)):
         DateDue.objects.filter(campaign=campaign, due_at__lte=now).update(due_at=None)
         _fill(campaign, campaign.live_id, now)

@@ -227,7 +227,7 @@ def drain_effect(campaign: Campaign) -> str:
 
 
 def reopen_effect(campaign: Campaign) -> str:
-    return "From now on people enter again. Nobody comes in for what they did meanwhile."
+    return "From now on people enter again. Nobody comes in for what they did, or for what was due, meanwhile."
 
 
 def archive_effect(campaign: Campaign) -> str:

@@ -185,6 +185,15 @@ def test_a_broadcast_whose_hour_came_in_a_pause_is_told_before_it_goes(inbox, mo
     assert readers(inbox) == ["ann@example.com"]
 
 
+def test_a_broadcast_whose_hour_came_while_nobody_was_let_in_does_not_go_out_unasked(inbox):
+    ContactFactory(email="ann@example.com")
+    made = lifecycle.drain(campaign("broadcast", {"at": "2026-03-05T09:00"}), None, NOW)
+    engine.run(at(2026, 3, 5, 9))
+    lifecycle.reopen(made, None, at(2026, 3, 5, 10))
+    engine.run(at(2026, 3, 5, 10))
+    assert readers(inbox) == [] and Timer.objects.get().due_at is None
+
+
 def test_it_can_be_cancelled_half_way_and_waits_while_the_campaign_is_paused(inbox, monkeypatch):
     monkeypatch.setattr(letting_in, "AT_ONCE", 2)
     people = ContactFactory.create_batch(5)
