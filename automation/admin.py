@@ -1,12 +1,14 @@
 """People inside campaigns, in the admin: who is where, why, and what comes next."""
 
 from functools import partial
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.shortcuts import redirect
 from django.urls import path
 from unfold.decorators import display
+from unfold.views import ChangeList
 
 from automation import (  # noqa: F401  steps taken and test runs register there
     fuse_pages,
@@ -18,6 +20,7 @@ from automation import (  # noqa: F401  steps taken and test runs register there
 )
 from automation.enrollment_page import enrollment_page
 from automation.models import Enrollment
+from automation.step_titles import titles
 from campaigns.models import Campaign
 from campaigns.step_filters import StandsIn, place_in_words
 from contacts.admin import ids_found
@@ -35,9 +38,23 @@ COLOURS = {
 }
 
 
+class PeopleInside(ChangeList):
+    """The list, with the step in which each stands."""
+
+    result_list: list[Any]
+
+    def get_results(self, request):
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        inside = [row for row in self.result_list if row.state in Enrollment.INSIDE]
+        called = titles((row.version_id, row.step_uid) for row in inside)
+        for row in self.result_list:
+            row.where = called.get((row.version_id, row.step_uid), "") if row in inside else ""
+
+
 @admin.register(Enrollment)
 class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
-    list_display = ["who", "campaign", "state_badge", "goes_on", "entered", "left"]
+    list_display = ["who", "of_campaign", "where", "state_badge", "goes_on", "entered", "left"]
     list_display_links = ["who"]
     list_select_related = ["contact__address", "campaign"]
     list_filter = ["state", ("campaign", RelatedOnlyFieldListFilter), StandsIn]
@@ -65,6 +82,14 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     def who(self, enrollment):
         return enrollment.contact
 
+    @display(description="Campaign", header=True, ordering="campaign")
+    def of_campaign(self, enrollment):
+        return enrollment.campaign, enrollment.entry_key
+
+    @display(description="Step")
+    def where(self, enrollment):
+        return enrollment.where
+
     @display(description="State", label=COLOURS)
     def state_badge(self, enrollment):
         paused = enrollment.state == Enrollment.State.ACTIVE and enrollment.campaign.state == Campaign.State.PAUSED
@@ -81,10 +106,14 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
         request.listed = True  # type: ignore[attr-defined]
         return super().get_changelist_instance(request)
 
+    def get_changelist(self, request, **kwargs):
+        return PeopleInside
+
     def get_queryset(self, request):
         """Test runs have a list of their own."""
-        rows = super().get_queryset(request).select_related("contact__address", "campaign", "version")
-        return rows.filter(campaign__test_of=None) if getattr(request, "listed", False) else rows
+        rows = super().get_queryset(request).select_related("contact__address", "campaign")
+        listed = getattr(request, "listed", False)
+        return rows.filter(campaign__test_of=None) if listed else rows.select_related("version")
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         return enrollment_page(self, request, object_id)

@@ -9,7 +9,9 @@ from django.shortcuts import redirect
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+from automation.documents import of_versions
 from automation.models import Visit
+from automation.step_titles import titles
 from campaigns.document import Document
 from campaigns.flow import arms_of, ways_by_arm
 from campaigns.models import Campaign, Message
@@ -115,24 +117,26 @@ def _spoken(arm: str) -> str:
 
 
 class StepsTaken(ChangeList):
-    """The list, with what the campaign calls the ways."""
+    """The list, with what the version that they were on calls the steps and their ways."""
 
     result_list: list[Any]
 
     def get_results(self, request):
         super().get_results(request)
         self.result_list = list(self.result_list)
-        document = _document(request)
-        words = {step.uid: ways_in_words(document, step.uid) for step in document.steps}
+        documents = of_versions(visit.version_id for visit in self.result_list)
+        called = titles((visit.version_id, visit.step_uid) for visit in self.result_list)
         for visit in self.result_list:
-            visit.took = words.get(visit.step_uid, {}).get(visit.arm) or _spoken(visit.arm)
+            visit.called = called.get((visit.version_id, visit.step_uid), "")
+            ways = ways_in_words(documents[visit.version_id], visit.step_uid)
+            visit.took = ways.get(visit.arm) or _spoken(visit.arm)
 
 
 @admin.register(Visit)
 class VisitAdmin(BigTableAdmin, ReadOnlyAdmin):
-    list_display = ["who", "went", "why", "entered", "left"]
+    list_display = ["who", "step", "went", "why", "entered", "left"]
     list_display_links = ["who"]
-    list_select_related = ["enrollment__contact__address"]
+    list_select_related = ["enrollment__contact__address", "enrollment__campaign"]
     list_filter = [OfCampaign, OfStep, Took]
     search_fields = ["enrollment__contact__name"]
     search_help_text = "Name, e-mail or id begins with…"
@@ -152,6 +156,10 @@ class VisitAdmin(BigTableAdmin, ReadOnlyAdmin):
     def who(self, visit):
         return visit.enrollment.contact
 
+    @display(description="Step", header=True)
+    def step(self, visit):
+        return visit.called, visit.enrollment.campaign
+
     @display(description="What came of it")
     def went(self, visit):
         return visit.took if visit.left_at else ""
@@ -161,7 +169,7 @@ class VisitAdmin(BigTableAdmin, ReadOnlyAdmin):
         return visit.explanation
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("enrollment__contact__address")
+        return super().get_queryset(request).select_related("enrollment__contact__address", "enrollment__campaign")
 
     def get_changelist(self, request, **kwargs):
         return StepsTaken

@@ -67,13 +67,12 @@ def entry(document: Document, found: list[Problem]) -> dict[str, Any]:
 
 def _step(flow: Flow, step: StepDoc, wrong: list[str], unreached: set[str]) -> dict[str, Any]:
     kind = STEP_KINDS.get(step.kind)
-    words = words_of(step)
     return {
         "kind": step.kind,
         "label": kind.label if kind else step.kind,
         "icon": kind.icon if kind else "help",
-        "title": step.name or capital(words),
-        "words": words,
+        "title": title_of(step),
+        "words": words_of(step),
         "only_if": conditions.in_words(step.only_if, "enrollment") if step.only_if else "",
         "mails": step.kind in MAIL_KINDS,
         "ends": bool(kind and kind.ends and not step.only_if),
@@ -90,6 +89,11 @@ def _arm(flow: Flow, way: Way) -> dict[str, Any]:
     if way.target and walk.into.get(way.target) == [way]:
         own = len(walk.only_from(way.target))
     return {"key": way.arm, "label": way.label, "to": way.target, "own": own}
+
+
+def title_of(step: StepDoc) -> str:
+    """What the step is called: its name, else what it does."""
+    return step.name or capital(words_of(step))
 
 
 def words_of(step: StepDoc) -> str:

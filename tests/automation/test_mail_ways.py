@@ -40,6 +40,7 @@ def listed(campaign, **asked) -> dict[str, str]:
     """Who stands in the list, and what came of it."""
     page = browser("Analyst").get(reverse("admin:automation_visit_changelist"), {"campaign": campaign.pk, **asked})
     assert page.status_code == 200
+    assert all(visit.called.startswith("Send “") for visit in page.context["cl"].result_list)
     return {str(visit.enrollment.contact): visit.took for visit in page.context["cl"].result_list}
 
 

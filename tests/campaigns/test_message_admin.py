@@ -179,10 +179,11 @@ def test_somebody_inside_is_explained_step_by_step():
 
 
 def test_who_is_inside_a_paused_sequence_goes_on_when_it_is_resumed():
-    row = enrolled(due_at=NOW + timedelta(days=9000))
+    row = enrolled(due_at=NOW + timedelta(days=9000), entry_key="cart-7")
     Campaign.objects.filter(pk=row.campaign_id).update(state="paused")
     html = browser("Analyst").get(reverse("admin:automation_enrollment_changelist")).content.decode()
     rows = html.partition('id="result_list"')[2].partition("</table>")[0]
+    assert "cart-7" in rows and "Send “Getting started" in rows, "which of several entries, and where they stand"
     assert "Paused" in rows and "when it is resumed" in rows and "Under way" not in rows
     assert "1 entry" in " ".join(html.split())
 
