@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Min
 
 from automation import pace, seen, staying
+from automation.holding import was_held
 from automation.models import Enrollment, Visit
 from automation.moving import Move, save_moves, save_visits, skip_sentence
 from campaigns.document import Document, StepDoc, parse
@@ -189,7 +190,8 @@ class Round:
         return visit is None or visit.message_id is None
 
     def _take(self, step: StepDoc, rows: list[Enrollment]) -> list[Move]:
-        entering = [row for row in rows if row.pk not in self.visits]
+        here = self.visits
+        entering = [row for row in rows if row.pk not in here or was_held(here[row.pk])]
         skipping = self._skipping(step, entering)
         visits = []
         for row in rows:
@@ -217,7 +219,10 @@ class Round:
         return outcome
 
     def _skipping(self, step: StepDoc, entering: list[Enrollment]) -> dict[int, dict]:
-        """Those for whom the step's condition does not hold, with the values that it saw; two queries at most."""
+        """Those for whom the step's condition does not hold, with the values that it saw; two queries at most.
+
+        Whose mail was held back is asked once more: what was true in the evening need not be in the morning.
+        """
         if not step.only_if or not entering:
             return {}
         ids = {row.pk for row in entering}

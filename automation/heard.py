@@ -21,6 +21,11 @@ def has_begun(visit) -> bool:
     return "until" in (visit.facts or {})
 
 
+def is_deaf(visit) -> bool:
+    """May what it waits for pass by unheard? It does not listen, and nobody has woken it."""
+    return not (has_begun(visit) and visit.enrollment.listens) and "woken" not in (visit.facts or {})
+
+
 def since_when(visit, now: datetime) -> datetime:
     """From when on what they do counts here: as they saw it, the step began with what led to it.
 

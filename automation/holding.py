@@ -22,6 +22,12 @@ from ops.models import SiteSettings
 SKIPPED = "Left out, as a wait before it said: its date was past or missing."
 HELD_OUT = "Not sent: they are held out by chance, and get transactional mail only."
 OUTSIDE = "outside_window"
+NOTED = {"held_until", "capped", "fuse", "fuse_released"}  # in the facts of whoever was held
+
+
+def was_held(visit: Visit) -> bool:
+    """Is it held before its message exists, by a window, a limit or the fuse?"""
+    return visit.message_id is None and bool(NOTED & visit.facts.keys())
 
 
 def turned(visits: Sequence[Visit], now: datetime, transactional: bool = False) -> dict[int, Outcome]:

@@ -12,6 +12,7 @@ import msgspec
 from django.db import connection
 
 from automation import retiming
+from automation.adopting import adopt
 from automation.documents import of_versions
 from automation.enrolling import cancel, leave
 from automation.models import Enrollment, Visit
@@ -101,6 +102,7 @@ def follow(campaign: Campaign, version: Version, now: datetime) -> None:
     publication = Publication(campaign, version, choices, olds, now)
     publication.move(places)
     publication.recompute()
+    adopt(campaign, olds, publication.new, now)
     Enrollment.objects.active().filter(campaign=campaign).update(version=version)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Min, Q, QuerySet, Value
-from django.db.models.functions import Concat, Left
+from django.db.models import Count, DateTimeField, Exists, F, Min, OuterRef, Q, QuerySet, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Concat, Left
 
 from automation import advancing, entering, timing
 from automation.admitting import PAUSED
@@ -59,7 +60,7 @@ WHERE e.campaign_id = %(campaign)s AND e.due_at IS NOT NULL AND v.enrollment_id 
 
 def go_on(campaign: Campaign, stop: Stop, now: datetime) -> None:
     """A listener to resuming: what becomes of those who are overdue, and over how long they are spread."""
-    late = Enrollment.objects.filter(campaign=campaign, due_at__lte=now - stop.grace)
+    late = _late(campaign, now - stop.grace, now)
     if stop.late == "exit":
         mails = _mails_waiting(campaign, now - stop.grace)
         ids = [*late.values_list("pk", flat=True), *mails.values_list("visit__enrollment", flat=True)]
@@ -71,6 +72,13 @@ def go_on(campaign: Campaign, stop: Stop, now: datetime) -> None:
         minutes = SPREAD_MINUTES if late.count() > AT_ONCE else 0
     if minutes:
         _spread(campaign, timedelta(minutes=minutes), now)
+
+
+def _late(campaign: Campaign, limit: datetime, now: datetime) -> QuerySet[Enrollment]:
+    """Who should have gone on by then; not who waits on, and would only have been looked at."""
+    until = Cast(KeyTextTransform("until", "facts"), DateTimeField())
+    waiting = Visit.objects.filter(enrollment=OuterRef("pk"), left_at=None).annotate(ends=until)
+    return Enrollment.objects.filter(~Exists(waiting.filter(ends__gt=now)), campaign=campaign, due_at__lte=limit)
 
 
 def _mails_waiting(campaign: Campaign, now: datetime) -> QuerySet[Message]:
@@ -110,7 +118,7 @@ def overdue(campaign: Campaign, now: datetime) -> Overdue:
     mails = _mails_waiting(campaign, now).aggregate(
         count=Count("pk"), since=Min("due_at"), too_late=Count("pk", filter=Q(stale_after__lt=now))
     )
-    late = Enrollment.objects.filter(campaign=campaign, due_at__lte=now)
+    late = _late(campaign, now, now)
     places = list(late.values("version_id", "step_uid").annotate(count=Count("pk"), since=Min("due_at")).order_by())
     missed = _missed(campaign, campaign.paused_at, now).values("contact").distinct().count()
     starts = timing.begun_by_resuming(campaign, now)

@@ -9,6 +9,7 @@ from django.db.models.functions import RowNumber
 
 from automation.documents import of_version
 from automation.forms.digest import DigestForm
+from automation.holding import was_held
 from automation.kinds.email import EmailKind
 from automation.kinds.wait import since
 from automation.zones import spoken, zone_of
@@ -19,7 +20,6 @@ from lib.durations import UNITS, duration, in_words
 from ops.models import SiteSettings
 
 LONGEST = timedelta(days=366)
-OVER = {"woken", "held_until", "capped", "fuse", "fuse_released"}  # noted when it no longer collects
 LISTED = 100  # events in one mail, the newest
 BEFORE = timedelta(hours=1)  # by which the entry event may have been received before the entry
 
@@ -74,7 +74,7 @@ class DigestKind(EmailKind):
 
     def waits(self, visit):
         """Whose mail is written, or held back by a window or a limit, has collected already."""
-        return visit.message_id is None and not OVER & visit.facts.keys()
+        return visit.message_id is None and not was_held(visit) and "woken" not in visit.facts
 
     def times(self, config):
         return _span(config)

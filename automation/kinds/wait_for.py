@@ -120,7 +120,7 @@ class WaitForKind(StepKind):
 
     def run(self, visits, now):
         settings = msgspec.convert(visits[0].step.config, Settings)
-        fresh = {visit.enrollment.contact_id for visit in visits if not heard.has_begun(visit)}
+        fresh = {visit.enrollment.contact_id for visit in visits if heard.is_deaf(visit)}
         free = hold_free(fresh) if fresh else set()
         heard.look_back(visits)
         asking = [visit for visit in visits if _asks(visit, free)]
@@ -143,7 +143,7 @@ class _Turn:
             return self._woken(visit, woken)
         if arm:
             return Done(f"{capital(self.words[arm.uid])}: so it was, and they went on.", arm=arm.uid)
-        if not heard.has_begun(visit) and visit.enrollment.contact_id not in self.free:
+        if heard.is_deaf(visit) and visit.enrollment.contact_id not in self.free:
             noted = heard.noted(visit, pace.real(visit.enrollment, self.now))
             return Wait("Their news are being looked through just now.", self.now + A_MOMENT, facts={**facts, **noted})
         start = _start(visit, self.now)
@@ -214,9 +214,9 @@ def _turns(settings: Settings) -> bool:
 
 def _asks(visit, free: set[int]) -> bool:
     """Who has just come, and whose time is up or whose condition time may have turned; not who was woken."""
-    if heard.has_begun(visit):
-        return "woken" not in visit.facts
-    return visit.enrollment.contact_id in free
+    if heard.is_deaf(visit):
+        return visit.enrollment.contact_id in free
+    return "woken" not in visit.facts
 
 
 def _start(visit, now: datetime) -> datetime:
