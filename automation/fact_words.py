@@ -88,7 +88,7 @@ def _moment(value: Any) -> datetime | None:
         at = parse_datetime(value)
     except ValueError:
         return None
-    return at if at and at.tzinfo else None
+    return at if at and at.tzinfo and 1 < at.year < 9999 else None  # it has a year in every zone
 
 
 def _spaced(key: str) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from automation import cron_lines, times
+from automation import cron_lines, times, waiting
 from lib.weekdays import DAY_NAMES, WEEKDAYS
 
 LONGEST = 400  # days between two runs, and some
@@ -86,6 +86,12 @@ def _fits(schedule: Schedule, day: date) -> bool:
         in_month = schedule.every == "month" or day.month in schedule.months
         return in_month and day.day == min(schedule.day, calendar.monthrange(day.year, day.month)[1])
     return True
+
+
+def broadcast_day(text: str) -> date | None:
+    """ "2026-12-24", of a year in which anybody may be written to."""
+    found = waiting.read_date(text)
+    return found if found and 2000 <= found.year < 9000 else None
 
 
 def moment(broadcast: Broadcast, zone: tzinfo) -> datetime | None:

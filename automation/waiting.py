@@ -1,5 +1,6 @@
 """When a wait is over: its configuration, and the instant that it means for somebody. Pure functions."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from lib.weekdays import Weekday, read_time
 LONGEST = timedelta(days=730)
 Unit = Literal["minutes", "hours", "days", "weeks"]
 Remedy = Literal["continue", "exit", "skip"]
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DAYS_IN = {"days": 1, "weeks": 7}
 
 
@@ -71,7 +73,7 @@ def read(config: Any) -> Wait | None:
 def read_date(text: Any) -> date | None:
     """ "2026-12-24", of a year that can be reckoned with; None for anything else."""
     try:
-        found = date.fromisoformat(text) if len(text) == 10 else None
+        found = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except (TypeError, ValueError):
         return None
     return found if found and 1000 <= found.year <= 9997 else None

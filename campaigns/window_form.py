@@ -9,8 +9,8 @@ from unfold.widgets import (
 )
 
 from campaigns import windows
+from lib.typed import TimeText
 from lib.weekdays import CHOICES, are_weekdays
-from lib.widgets import TimeInput
 
 
 def days_field(**more: Any) -> forms.MultipleChoiceField:
@@ -27,12 +27,8 @@ class WindowFields(forms.Form):
     """`campaigns/window.html` shows them; a page that does not leaves the window as it was."""
 
     window_days = days_field(label="Days", help_text="None ticked: every day.")
-    window_from = forms.CharField(label="From", required=False, widget=TimeInput())
-    window_to = forms.CharField(
-        label="To",
-        required=False,
-        widget=TimeInput(),
-    )
+    window_from = TimeText(label="From", required=False)
+    window_to = TimeText(label="To", required=False)
     window_outside = forms.ChoiceField(
         label="A mail that would go out at another time",
         choices=[(key, label) for key, label in windows.OUTSIDE],
@@ -52,6 +48,8 @@ class WindowFields(forms.Form):
             return before
         typed = {name: self.cleaned_data.get(f"window_{name}") for name in ("days", "from", "to")}
         found = {name: value for name, value in typed.items() if value}
+        if found.get("to") == "24:00":  # as one says it; the clock shows 00:00
+            found["to"] = "00:00"
         if found and self.cleaned_data.get("window_outside") == "cancel":
             found["outside"] = "cancel"
         return found

@@ -1,5 +1,6 @@
 """Weekdays and times of day as configurations hold them (“mon”, “15:00”) and as sentences say them."""
 
+import re
 from collections.abc import Iterable
 from datetime import time
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 EVERY_DAY = range(7)  # Monday is 0
 CHOICES = [(day, name[:3]) for day, name in zip(WEEKDAYS, DAY_NAMES, strict=True)]  # for inputs
 
@@ -22,10 +24,8 @@ def are_weekdays(value: Any) -> bool:
 
 def read_time(text: Any) -> time | None:
     """ "15:00"; None for anything else."""
-    try:
-        return time(int(text[:2]), int(text[3:])) if len(text) == 5 and text[2] == ":" and text.isascii() else None
-    except (TypeError, ValueError):
-        return None
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    return time(int(found[1]), int(found[2])) if found else None
 
 
 def in_words(days: Iterable[int]) -> str:

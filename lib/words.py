@@ -116,11 +116,9 @@ def _date(text: str) -> str:
         if len(text) == 10 and (only_day := parse_date(text)):
             return f"{only_day.day} {only_day:%b %Y}"
         at = parse_datetime(text)
-    except ValueError:
+        return day_and_time(at if timezone.is_aware(at) else timezone.make_aware(at)) if at else ""
+    except (ValueError, OverflowError):  # no date, or one at the end of time, which is in no year elsewhere
         return ""
-    if at is None:
-        return ""
-    return day_and_time(at if timezone.is_aware(at) else timezone.make_aware(at))
 
 
 def _cut(text: str) -> str:

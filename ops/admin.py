@@ -35,6 +35,8 @@ class SiteSettingsForm(forms.ModelForm):
         for name in ("quiet_from", "quiet_to"):
             if name in self.fields:
                 self.fields[name].widget = TimeInput()
+                self.fields[name].input_formats = ["%H:%M", "%H:%M:00"]  # type: ignore[attr-defined]
+                self.fields[name].error_messages["invalid"] = "Write a time of day such as 21:00."
         zone: Any = self.fields.get("timezone")
         if zone:
             zone.choices = [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())]

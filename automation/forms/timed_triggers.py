@@ -1,7 +1,6 @@
 """The forms of triggers that time brings: dates of people, schedules, broadcasts."""
 
 import calendar
-from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -17,11 +16,11 @@ from unfold.widgets import (
 from automation import cron_lines
 from automation.dating import OF_PEOPLE
 from automation.forms.triggers import ONLY_IF, segments
-from automation.forms.wait import DateInput, FieldName, dated
-from automation.scheduling import HOURS
+from automation.forms.wait import FieldName, dated
+from automation.scheduling import HOURS, broadcast_day
 from campaigns.config_form import ConfigForm
-from campaigns.window_form import TimeInput
-from lib.weekdays import DAY_NAMES, WEEKDAYS
+from lib.typed import DayText, TimeText
+from lib.weekdays import DAY_NAMES, WEEKDAYS, read_time
 from segments.forms import ConditionField
 
 WHEN = [("on", "on that day"), ("before", "before it"), ("after", "after it")]
@@ -33,22 +32,16 @@ HOURLY = [(count, "Every hour" if count == 1 else f"Every {count} hours") for co
 WRONG_TIME = "Write a time of day such as 09:00."
 
 
-class TimeField(forms.CharField):
-    """A time of day, "09:00"."""
+class TimeField(TimeText):
+    """A time of day that says by itself what is wrong with it."""
 
-    widget = TimeInput
+    default_error_messages = {"required": WRONG_TIME}
 
     def clean(self, value):
-        text = super().clean(value)[:5]
-        if not text and not self.required:
-            return ""
-        try:
-            hours, minutes = (int(part) for part in text.split(":"))
-        except ValueError:
-            raise forms.ValidationError(WRONG_TIME) from None
-        if not (0 <= hours < 24 and 0 <= minutes < 60):
+        text = super().clean(value)
+        if text and read_time(text) is None:
             raise forms.ValidationError(WRONG_TIME)
-        return f"{hours:02}:{minutes:02}"
+        return text
 
 
 class DateForm(ConfigForm):
@@ -225,7 +218,7 @@ class BroadcastForm(ConfigForm):
         initial="now",
         widget=UnfoldAdminSelectWidget(),
     )
-    date = forms.CharField(label="Date", required=False, widget=DateInput())
+    date = DayText(label="Date", required=False)
     time = TimeField(label="Time of day", required=False, initial="09:00")
     zone = _zone()
 
@@ -240,11 +233,11 @@ class BroadcastForm(ConfigForm):
     def clean(self):
         super().clean()
         typed = self.cleaned_data
-        if typed.get("when") == "at" and "time" not in self.errors:
-            try:
-                datetime.fromisoformat(f"{typed.get('date')}T{typed.get('time')}")
-            except ValueError:
+        if typed.get("when") == "at":
+            if broadcast_day(typed.get("date") or "") is None:
                 self.add_error("date", "Write the date on which it goes out, such as 2026-12-24.")
+            if not typed.get("time") and "time" not in self.errors:
+                self.add_error("time", WRONG_TIME)
         return typed
 
     def config(self) -> dict[str, Any]:

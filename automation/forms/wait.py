@@ -14,7 +14,7 @@ from automation import dates, wait_checks
 from campaigns.config_form import ConfigForm
 from campaigns.sequence_offers import UNIT_CHOICES
 from campaigns.window_form import days_field
-from lib.widgets import DateInput, TimeInput
+from lib.typed import DayText, TimeText
 from segments.catalogue import catalogue
 
 MODES = [
@@ -82,7 +82,7 @@ class WaitForm(ConfigForm):
     unit = _choice("unit", UNIT_CHOICES, "days")
     to_amount = _amount("and at most")
     to_unit = _choice("unit of the longest", UNIT_CHOICES, "days")
-    date = forms.CharField(label="Date", required=False, widget=DateInput())
+    date = DayText(label="Date", required=False)
     field = FieldName(
         label="Which date",
         required=False,
@@ -99,10 +99,9 @@ class WaitForm(ConfigForm):
     offset_unit = _choice("unit of the distance", UNIT_CHOICES, "days")
     anniversary = forms.BooleanField(label="Every year: its next anniversary, as of a birthday", required=False)
     days = days_field(label="Weekdays", help_text="None ticked: any day.")
-    at = forms.CharField(
+    at = TimeText(
         label="Time of day",
         required=False,
-        widget=TimeInput(),
         help_text="In the time zone of each person, else the site’s. With it, days are those of the calendar.",
     )
     past = _choice("If the date is past", REMEDIES, "continue")

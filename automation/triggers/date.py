@@ -1,7 +1,5 @@
 """Date: so many days before or after a date of theirs, at a time of day where they are; once, or every year."""
 
-from datetime import time
-
 import msgspec
 
 from automation import dates
@@ -9,6 +7,7 @@ from automation.dating import OF_PEOPLE, Config
 from automation.forms.timed_triggers import DateForm
 from campaigns.document import Trigger
 from campaigns.trigger_kinds import TriggerKind
+from lib.weekdays import read_time
 from segments.fields import UnknownField
 
 MOST_DAYS = 365
@@ -29,7 +28,7 @@ class DateTrigger(TriggerKind):
             found.append(why)
         if abs(config.offset) > MOST_DAYS:
             found.append(f"Write 0 to {MOST_DAYS} days before or after the date.")
-        if time_of_day(config.at) is None:
+        if read_time(config.at) is None:
             found.append("Write a time of day such as 09:00.")
         return found
 
@@ -57,15 +56,6 @@ def read(trigger: Trigger) -> Config | None:
         return msgspec.convert(trigger.config, Config)
     except msgspec.ValidationError:
         return None
-
-
-def time_of_day(text: object) -> time | None:
-    """ "09:00", to the minute."""
-    try:
-        found = time.fromisoformat(text) if isinstance(text, str) and len(text) == 5 else None
-    except ValueError:
-        return None
-    return found
 
 
 def _why_not(key: str) -> str:

@@ -9,11 +9,11 @@ import msgspec
 
 from automation import cron_lines
 from automation.forms.timed_triggers import BroadcastForm, ScheduleForm
-from automation.scheduling import HOURS, Broadcast, Schedule, in_words, moment, next_run, zone_named
-from automation.triggers.date import time_of_day
+from automation.scheduling import HOURS, Broadcast, Schedule, broadcast_day, in_words, moment, next_run, zone_named
 from automation.triggers.segment import named, segment_of
 from campaigns.document import Trigger
 from campaigns.trigger_kinds import TriggerKind
+from lib.weekdays import read_time
 from segments.models import Segment
 
 
@@ -38,7 +38,7 @@ class ScheduleTrigger(TriggerKind):
             found.append("Choose at least one day of the week.")
         if not 1 <= schedule.day <= 31:
             found.append("Write a day of the month: 1 to 31.")
-        if time_of_day(schedule.at) is None:
+        if read_time(schedule.at) is None:
             found.append("Write a time of day such as 09:00.")
         return found
 
@@ -114,11 +114,9 @@ def _about_zone(name: str) -> Iterator[str]:
 
 
 def _local_time(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if len(text) == 16 and found.tzinfo is None and 2000 <= found.year < 9000 else None
+    day, _, at = text.partition("T")
+    found, clock = broadcast_day(day), read_time(at)
+    return datetime.combine(found, clock) if found and clock else None
 
 
 def _segment_used(trigger: Trigger) -> list[tuple[str, str]]:
