@@ -23,6 +23,10 @@ def why_page(model_admin, request: HttpRequest) -> HttpResponse:
     asked = Contact.objects.select_related("address").filter(pk=number(request.GET.get("contact")) or 0).first()
     contact = winner_of(asked) if asked else None
     campaign = Campaign.objects.filter(pk=number(request.GET.get("campaign")) or 0).first()
+    candidates = list(beginning_with(term).select_related("address").order_by("-pk")[:SEARCHED]) if term else []
+    if len(candidates) == 1:  # then there is nothing to choose
+        asked = contact = candidates.pop()
+        term = ""
     campaigns = list(Campaign.objects.exclude(state="archived").order_by("name")[:OFFERED])
     return page(
         model_admin,
@@ -35,7 +39,7 @@ def why_page(model_admin, request: HttpRequest) -> HttpResponse:
         contact=contact,
         merged=asked if asked != contact else None,
         campaign=campaign,
-        candidates=list(beginning_with(term).select_related("address").order_by("-pk")[:SEARCHED]) if term else [],
+        candidates=candidates,
         campaigns=campaigns if campaign is None or campaign in campaigns else [campaign, *campaigns],
         answer=whying.about(campaign, contact, now) if contact and campaign else None,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from automation import letting_in, why_events
+from automation import dates, letting_in, why_events
 from automation.models import DateDue, EntryRequest, Timer
 from automation.why_checks import Check, node
 from automation.zones import in_zone
@@ -87,8 +87,14 @@ class _Asked:
     def _by_date(self, trigger: Trigger, words: str) -> Check:
         day = DateDue.objects.filter(campaign=self.campaign, trigger=key_of(trigger), contact=self.contact).first()
         if day is None or day.due_at is None:
-            return _told(False, f"{words}: no such day is to come for them.")
+            return _told(False, f"{words}: {self._no_day(trigger.config['field'])}.")
         return self._filtered(trigger, f"{words}: the next day for them is {self._spoken(day.due_at)}")
+
+    def _no_day(self, field: str) -> str:
+        found = dates.of_contacts(field, [self.contact.pk]).get(self.contact.pk, dates.Reading())
+        if found.at:
+            return "no such day is to come for them"
+        return "they have no such date" if found.sent is None else f"“{found.sent}”, which they have, is no date"
 
     def _by_time(self, trigger: Trigger, words: str) -> Check:
         timer = Timer.objects.filter(campaign=self.campaign, trigger=key_of(trigger)).first()

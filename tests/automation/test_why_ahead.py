@@ -198,7 +198,11 @@ def test_a_date_says_the_next_day_for_them():
     campaign = flow(wait("a", 1), triggers=[Trigger(kind="date", config=config)])
     engine.run(NOW)
     contact = ann()
-    assert "no such day is to come" in said(whying.about(campaign, contact, NOW).checks, "Who enters")[0][2]
+    assert "they have no such date." in said(whying.about(campaign, contact, NOW).checks, "Who enters")[0][2]
+    Contact.objects.update(attributes={"birthday": "soon"})
+    assert (
+        "“soon”, which they have, is no date." in said(whying.about(campaign, contact, NOW).checks, "Who enters")[0][2]
+    )
 
 
 def test_a_mail_that_is_stopped_for_everybody_is_told():

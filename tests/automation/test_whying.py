@@ -106,8 +106,10 @@ def test_it_is_found_from_the_contact_and_from_the_campaign(track, now):
         f"{page}?campaign={campaign.pk}"
         in client.get(reverse("admin:campaigns_campaign_change", args=[campaign.pk])).content.decode()
     )
-    found = client.get(page, {"campaign": campaign.pk, "q": "annlee"}).content.decode()
-    assert f"?contact={contact.pk}&amp;campaign={campaign.pk}" in found
+    ContactFactory(email="annlou@example.org")
+    found = client.get(page, {"campaign": campaign.pk, "q": "annl"}).content.decode()
+    assert f"?contact={contact.pk}&amp;campaign={campaign.pk}" in found and "never entered" not in found
+    assert "never entered" in client.get(page, {"campaign": campaign.pk, "q": "annlee"}).content.decode(), "no choice"
     assert "Welcome" in client.get(page, {"contact": contact.pk}).content.decode()
 
 
