@@ -20,9 +20,10 @@ VIP = {"field": "contact.tags", "op": "contains", "value": "vip"}
 ORDER = {"field": "data.order", "op": "is", "value": "a"}
 LATELY = {"event": LOOKED, "when": {"in the last": {"amount": 2, "unit": "days"}}}
 QUIET = {"event": BOUGHT, "when": {"more than ago": {"amount": 1, "unit": "days"}}}
+ODD = {"field": "event.order", "op": "is", "value": "b"}
 LOST = {"field": "contact.plan", "op": "is", "value": "lost"}
 EXITS = [Watch(uid="left", event=LEFT), Watch(uid="lost", condition={"all": [LOST, VIP]})]
-EXITS += [Watch(uid="quiet", condition=QUIET)]
+EXITS += [Watch(uid="quiet", condition=QUIET), Watch(uid="odd", condition=ODD), Watch(uid="odd", condition=ODD)]
 GOALS = [Goal(uid="tried", event=TRIED), Goal(uid="pro", condition=PRO, days=9)]
 LEFT_S1 = {"field": "step.s1", "op": "is set"}
 CONDITIONS = [PRO, VIP, ORDER, LATELY, LEFT_S1, {"not": PRO}, {"any": [VIP, ORDER]}]
@@ -31,6 +32,8 @@ maybe = st.sampled_from([None] * 5 * len(CONDITIONS) + CONDITIONS)
 remedies = st.sampled_from(["continue", "continue", "skip", "exit"])
 spans = st.sampled_from([(5, "minutes"), (3, "hours"), (1, "days"), (2, "weeks")])
 times = st.sampled_from(["02:30", "09:00", "23:45"])
+times_of_runs = ["01:45", "02:30", "09:00"]
+CRON_LINES = ["30 2 * * *", "45 */8 1-15 3,10 *", "0 9 * 2-4 sun", "15 1 29 2,3 *"]
 
 
 @dataclass(frozen=True)
@@ -163,8 +166,10 @@ CONFIGS = {
     "gate": _gate, "tag": _tag, "attribute": _attribute, "list": _list, "score": _score, "start": _campaign,
     "end": _campaign, "notify": _notify, "webhook": _webhook, "leave": lambda *_: {},
 }  # fmt: skip
-# Those in which people stay most often: that is where others find them.
-KINDS = [*sorted(CONFIGS), *["email", "gate", "wait", "wait_for"] * 4, *["webhook", "digest"] * 2]
+# Those in which people stay most often: that is where others find them. Everybody comes to the first one.
+STAYING = ["email", "gate", "wait", "wait_for"]
+KINDS = [*sorted(CONFIGS), *STAYING * 4, *["webhook", "digest"] * 2]
+FIRST = [*STAYING * 2, "email", "gate", "webhook", "digest", "branch", "split", "tag"]
 
 
 @st.composite
@@ -176,8 +181,9 @@ def flows(draw, things: Things) -> list[StepDoc]:
 
 def _step(draw, things: Things, uids: list[str], place: int) -> StepDoc:
     ahead = uids[place + 1 :]
-    kind = draw(st.sampled_from(KINDS))
-    step = StepDoc(uid=uids[place], kind=kind, config=config(draw, things, kind, ahead), only_if=draw(maybe))
+    kind = draw(st.sampled_from(KINDS if place else FIRST))
+    only_if = draw(maybe) if place else None
+    step = StepDoc(uid=uids[place], kind=kind, config=config(draw, things, kind, ahead), only_if=only_if)
     onward = st.sampled_from([*ahead[:1] * 6, *ahead, None])
     back = st.sampled_from([*ahead[:1] * 6, *uids[: place + 1]])
     for arm in arms_of(step):
@@ -196,14 +202,52 @@ def config(draw, things: Things, kind: str, ahead: list[str]) -> dict:
 @st.composite
 def documents(draw, things: Things, name: str) -> Document:
     """A whole definition, which people and other campaigns may enter."""
-    triggers = [Trigger(event=TRIGGER), Trigger(kind="campaign"), Trigger(kind="api")]
-    found = Document(name=name, triggers=triggers, steps=draw(flows(things)))
+    found = Document(name=name, steps=draw(flows(things)))
     head(draw, found, things)
     return found
 
 
+def _schedule(draw, things: Things) -> dict:
+    zone = {"zone": draw(st.sampled_from(["", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]))}
+    whom = {"segment": draw(st.sampled_from([None, None, things.lists[0]]))}
+    every = st.fixed_dictionaries({"every": st.sampled_from(["day", "weekdays"])})
+    every |= st.just({"every": "hours", "hours": 6}) | st.just({"every": "week", "days": ["sun", "tue"]})
+    every |= st.just({"every": "month", "day": 31}) | st.just({"every": "months", "months": [2, 3, 10], "day": 29})
+    every |= st.fixed_dictionaries({"every": st.just("cron"), "cron": st.sampled_from(CRON_LINES)})
+    return draw(every) | {"at": draw(st.sampled_from(times_of_runs))} | zone | whom
+
+
+def _broadcast(draw, things: Things) -> dict:
+    return {
+        "segment": draw(st.sampled_from([None, *things.lists])),
+        "at": draw(st.sampled_from(["", "2026-03-02T11:00", "2026-03-29T02:30"])),
+        "zone": draw(st.sampled_from(["", "America/New_York"])),
+    }
+
+
+def _date(draw, things: Things) -> dict:
+    return {
+        "field": "contact.ends_at",
+        "offset": draw(st.sampled_from([-1, 0, 3])),
+        "at": draw(times),
+        "anniversary": draw(st.booleans()),
+    }
+
+
+TIMED = {"schedule": _schedule, "broadcast": _broadcast, "date": _date}
+
+
+def _triggers(draw, things: Things) -> list[Trigger]:
+    """What people do, other campaigns and other software; often time, too."""
+    found = [Trigger(event=TRIGGER), Trigger(kind="campaign"), Trigger(kind="api")]
+    for kind in draw(st.sampled_from([[], [], ["schedule"], ["schedule"], ["date"], ["broadcast"]])):
+        found.append(Trigger(kind=kind, config=TIMED[kind](draw, things)))
+    return found
+
+
 def head(draw, document: Document, things: Things) -> None:
-    """Everything about a definition but its name, its triggers and its steps."""
+    """Everything about a definition but its name and its steps."""
+    document.triggers = _triggers(draw, things)
     document.topic = draw(st.sampled_from([None, things.topic]))
     again = [Reentry(mode="every_time"), Reentry(mode="every_time"), Reentry(), Reentry(mode="once_per", amount=2)]
     document.reentry = draw(st.sampled_from(again))

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from hypothesis import strategies as st
 
 from campaigns.claiming import claim
@@ -85,6 +85,8 @@ class Fate:
         self.seen, self.struck = 0, False  # drawn once, met again where an example is played again
         with suppress(Killed, Fault), connection.execute_wrapper(self._execute):
             yield self
+        if self.struck:  # where no transaction was begun each statement is one in life, and what was done stays
+            transaction.set_rollback(False)
 
     def _execute(self, execute, sql, params, many, context):
         if self.ends and not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")) and not _within_another():

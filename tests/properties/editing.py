@@ -21,6 +21,7 @@ from tests.properties.deciding import seeds
 from tests.properties.drawing import flows
 from tests.properties.dying import fates
 from tests.properties.machine import Machine
+from tests.properties.promises import Promises
 
 
 class Editing(Machine):
@@ -79,8 +80,11 @@ class Editing(Machine):
         campaign = Campaign.objects.get(pk=self.campaigns[index])
         if not checking.problems(parse(campaign.draft)):
             choices = self._choices(Random(seed), campaign)
+            promises = Promises(campaign, choices)
             with self.whole(fate):
                 publishing.publish(campaign, self.site.user, self.now, choices)
+            if not fate.struck:
+                promises.are_kept(self.now)
 
     def _choices(self, chance: Random, campaign: Campaign) -> Choices:
         uids, asking = [step.uid for step in parse(campaign.draft).steps], impact(campaign).steps

@@ -10,6 +10,7 @@ import os
 import sys
 from datetime import timedelta
 
+import pytest
 from django.db import transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Now
@@ -38,7 +39,7 @@ from tests import engine
 from tests.factories import NOW
 from tests.properties import invariants
 from tests.properties.deciding import Deciding
-from tests.properties.dying import ALL_GOES_WELL, die, fates, send_and
+from tests.properties.dying import ALL_GOES_WELL, Fate, die, fates, send_and
 from tests.properties.invariants import RUNNING, World
 from tests.properties.people import BOUGHT, EMAILS, LEFT, LOOKED, TRIED, TRIGGER, People
 
@@ -74,6 +75,7 @@ class Machine(Deciding):
         super().__init__()
         self.example = transaction.atomic()
         self.example.__enter__()
+        site.beginning.again()
         self.site, self.now, self.server = site, NOW, site.server
         self.server.reset()
         self.people, self.campaigns = People(site.once), site.campaigns
@@ -166,6 +168,13 @@ class Machine(Deciding):
         with fate.meets():
             QUEUES[key].work(self.now)
 
+    @rule(key=st.sampled_from(["changes", *["enrollments"] * 3]), nth=st.integers(1, 40), times=st.integers(4, 12))
+    def work_amid_faults(self, key, nth, times):
+        """Where everything fails for a while, people are stopped, and wait for a person."""
+        QUEUES["changes"].work(self.now)
+        with Fate("fails", nth, times).meets():
+            QUEUES[key].work(self.now)
+
     @rule()
     def work_until_nothing_is_due(self):
         engine.run(self.now)
@@ -195,12 +204,17 @@ class Machine(Deciding):
             "merge": lambda: (self.merge("ann", user, ALL_GOES_WELL), QUEUES["merges"].work(self.now)),
             "lease lost": self.leases_run_out,
         }
-        for key in ("changes", "settled", "enrollments"):
-            QUEUES[key].work(self.now)  # so that there is something to send
+        self.bring_on("settled")
         send_and(deeds[meanwhile], self.now, limit, nth, before)
+
+    def bring_on(self, *keys: str) -> None:
+        """So that there is something to send, or to call."""
+        for key in ("changes", *keys, "enrollments"):
+            QUEUES[key].work(self.now)
 
     @rule(limit=few)
     def a_worker_claims_and_stalls(self, limit):
+        self.bring_on("settled")
         if messages := claim(self.now, limit):
             self.stalled.append(messages)
 
@@ -216,6 +230,7 @@ class Machine(Deciding):
     def leases_run_out(self):
         Message.objects.filter(lease_until__isnull=False).update(lease_until=Now() - Value(timedelta(hours=1)))
         QUEUES["leases"].work(self.now)
+        invariants.nobody_holds_what_ran_out()
 
     def all_comes_to_an_end(self) -> None:
         """Workers live, servers behave, nobody stops anything any more: within weeks everybody is through."""
@@ -270,11 +285,13 @@ def run(make, request, examples: int, steps: int = 40) -> None:
     searched = int(os.environ.get("MACHINE_EXAMPLES", 0))
     chosen = settings(
         max_examples=searched or examples,
-        stateful_step_count=steps,
+        stateful_step_count=40 if searched else steps,
         deadline=None,
         derandomize=request.config.getoption("hypothesis_seed", None) is None,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate] if searched else list(Phase),
+        phases=[Phase.generate] if searched else [Phase.generate, Phase.shrink],
     )
-    run_state_machine_as_test(make, settings=chosen)
+    with pytest.MonkeyPatch.context() as patch:  # its own is five minutes, longer than all tests may take
+        patch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", 60)
+        run_state_machine_as_test(make, settings=chosen)

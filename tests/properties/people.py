@@ -8,7 +8,10 @@ from contacts.models import Identity
 TRIGGER = "users.signed_up"
 LEFT, TRIED = "subscription.cancelled", "trial.started"
 BOUGHT, LOOKED = "order.completed", "product.viewed"
-EMAILS = {"ann": "ann@example.org", "ben": "ben@example.org", "cleo": "cleo@example.org", "dan": "cleo@example.org"}
+EMAILS = {
+    "ann": "ann@example.org", "ben": "ben@example.org", "cleo": "cleo@example.org", "dan": "cleo@example.org",
+    "eve": "eve@example.org", "fay": "fay@example.org",
+}  # fmt: skip
 
 
 class People:

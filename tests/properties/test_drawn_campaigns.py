@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from automation import by_hand, enrolling, fuse_releasing, fuses, requesting, returning
+from automation import by_hand, enrolling, fuse_releasing, fuses, letting_in, requesting, returning
 from automation.call_models import Call
 from automation.models import Enrollment, EntryRequest
 from automation.webhooks import calling, claiming
@@ -24,16 +24,17 @@ from ops.work import QUEUES
 from segments.models import Segment
 from tests import engine
 from tests.automation.webhooks import LOOPBACK
-from tests.factories import NOW, TemplateFactory, TopicFactory, UserFactory
+from tests.factories import NOW, ContactFactory, TemplateFactory, TopicFactory, UserFactory
 from tests.factories import site as complete_site
 from tests.http_receiver import Receiver, answer, nothing
-from tests.properties import staying_true
+from tests.properties import on_time, staying_true
+from tests.properties.beginnings import Beginning
 from tests.properties.deciding import seeds
 from tests.properties.drawing import Things, documents
 from tests.properties.dying import fates
-from tests.properties.editing import Editing
 from tests.properties.machine import run, who
 from tests.properties.people import EMAILS
+from tests.properties.trying import Trying
 from tests.scoring.building import made
 from tests.smtp_server import FaultySmtpServer
 
@@ -58,14 +59,15 @@ class Site:
 
     once = None
 
-    def __init__(self, mail: FaultySmtpServer, shop: Receiver):
+    def __init__(self, mail: FaultySmtpServer, shop: Receiver, patch: pytest.MonkeyPatch):
         self.server, self.shop = mail, shop
-        complete_site(quiet_from="23:00", quiet_to="05:00")
+        complete_site(quiet_from="23:00", quiet_to="05:00", timezone="Europe/Berlin")
         self.user, topic = UserFactory(), TopicFactory(key="news")
         self.source = Source.objects.create(name="Shop")
         UserFactory(username="sam", email="sam@acme.example")
         made()
-        FrequencyCap.objects.create(most=2, amount=6, unit="hours")
+        self.tester = ContactFactory(email="tess@acme.example", is_test=True).pk
+        self.cap = FrequencyCap.objects.create(most=2, amount=6, unit="hours").pk
         FrequencyCap.objects.create(most=3, amount=2, unit="days", topic=topic)
         lists = [Segment.objects.create(name=n, kind=Segment.Kind.STATIC, created_at=NOW).pk for n in ("One", "Two")]
         templates = [TemplateFactory(transactional=transactional).pk for transactional in (False, False, True)]
@@ -75,13 +77,14 @@ class Site:
             for name in ("First", "Second")
         ]
         self.things = Things(templates, lists, self.campaigns, "news", "sam", shop.url)
+        self.beginning = Beginning(patch)
 
 
-class Drawn(Editing):
+class Drawn(Trying):
     def __init__(self, site: Site):
         super().__init__(site)
         self.stalled_calls: list[list[Call]] = []
-        self.memory = staying_true.Memory()
+        self.memory, self.clockwork = staying_true.Memory(), on_time.Clockwork()
         site.shop.answers = [answer()]
 
     @initialize(data=st.data())
@@ -91,9 +94,12 @@ class Drawn(Editing):
             document = data.draw(documents(self.site.things, campaign.name))
             campaign = lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
             assert not checking.problems(document), "drawn to be valid"
-            lifecycle.activate(campaign, self.site.user, self.now)
+            lifecycle.activate(campaign, self.site.user, self.now, expected=data.draw(st.sampled_from([None, None, 4])))
+        FrequencyCap.objects.filter(pk=self.site.cap).update(most=data.draw(st.sampled_from([1, 2, 2])))
         for user in EMAILS:
             self.become(user, data.draw(st.sampled_from(TRAITS)), False)
+        # The others come later, or because it is time.
+        for user in sorted(EMAILS)[: data.draw(st.integers(2, 6))]:
             for order in ("a", "b"):
                 self.sign_up(user, order, 0)
         engine.run(self.now)
@@ -135,6 +141,8 @@ class Drawn(Editing):
         campaign = Campaign.objects.get(pk=self.campaigns[index])
         with contextlib.suppress(lifecycle.Refused), self.whole(fate):
             lifecycle.resume(campaign, self.site.user, self.now, Resumption(late, minutes, enter))
+            if enter and not campaign.draining_since:
+                self.clockwork.are_to_come_in(campaign, self.now)
 
     @rule(index=st.integers(0, 1), verb=st.sampled_from(["drain", "reopen"]))
     def let_nobody_in(self, index, verb):
@@ -185,6 +193,7 @@ class Drawn(Editing):
         for some in hours:
             self.engine_lives()
             engine.run(self.now)
+            self.clockwork.is_kept(self.now, self.behind)
             self.now += timedelta(hours=some)
 
     @rule(change=st.sampled_from(CLOCKS_CHANGE), hours=st.sampled_from([-3, -1, 1]))
@@ -197,6 +206,7 @@ class Drawn(Editing):
 
     @rule(limit=st.integers(1, 3))
     def a_worker_claims_calls_and_stalls(self, limit):
+        self.bring_on()
         if calls := claiming.claim(self.now, limit):
             self.stalled_calls.append(calls)
 
@@ -208,9 +218,9 @@ class Drawn(Editing):
             calling.Batch(self.now).run(self.stalled_calls.pop(0), lambda *_: [])
 
     def leases_run_out(self):
-        super().leases_run_out()
         Call.objects.filter(lease_until__isnull=False).update(lease_until=datetime(2000, 1, 1, tzinfo=UTC))
         claiming.take_back(self.now)
+        super().leases_run_out()
 
     # --- what holds ---
 
@@ -218,10 +228,13 @@ class Drawn(Editing):
     def work_until_nothing_is_due(self):
         super().work_until_nothing_is_due()
         self.memory.gates_are_full()
+        self.memory.who_has_to_leave_has_left()
+        self.clockwork.is_kept(self.now, self.behind)
 
     def remember(self) -> None:
         super().remember()
         self.memory.holds()
+        self.clockwork.look(self.now)
 
     def all_comes_to_an_end(self) -> None:
         self.site.shop.answers = [answer()]
@@ -233,18 +246,21 @@ class Drawn(Editing):
         for pk in self.campaigns:
             with contextlib.suppress(lifecycle.Refused):
                 lifecycle.archive(Campaign.objects.get(pk=pk), self.site.user, self.now)
+        self.runs_are_stopped()
         self.work_until_nothing_is_due()
         staying_true.nobody_is_left()
 
 
 @pytest.fixture
 def drawn_site(db, settings, monkeypatch):
-    monkeypatch.setattr(fuses, "LEAST", 5)  # else it takes a thousand people
-    settings.WEBHOOK_NETWORKS, settings.WEBHOOK_HTTP = LOOPBACK, True
+    monkeypatch.setattr(fuses, "LEAST", 4)  # else it takes a thousand people
+    monkeypatch.setattr(letting_in, "AT_ONCE", 3)
+    monkeypatch.setattr(returning, "MISSED_AT_ONCE", 2)
+    settings.WEBHOOK_NETWORKS, settings.WEBHOOK_HTTP, settings.WEBHOOK_CONNECTIONS = LOOPBACK, True, 1
     with FaultySmtpServer() as mail, Receiver() as shop:
         settings.EMAIL_URL, settings.MAIL_CONNECTIONS = mail.url, 1
-        yield Site(mail, shop)
+        yield Site(mail, shop, monkeypatch)
 
 
 def test_whatever_is_drawn_and_however_it_is_changed_nobody_is_lost_or_mailed_twice(drawn_site, request):
-    run(lambda: Drawn(drawn_site), request, examples=3)
+    run(lambda: Drawn(drawn_site), request, examples=3, steps=36)
