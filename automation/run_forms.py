@@ -78,7 +78,9 @@ class StartForm(forms.Form):
         self._offer()
         self._offer_outside()
         self.documents = [document, *([running.definition(campaign, False)] if "version" in self.fields else [])]
-        self.events = {type_: self._add_properties(type_, again) for type_ in event_types_of(document.triggers)}
+        self.others: list[str] = []  # fields of what neither the newest event says nor the campaign asks for
+        self.types = event_types_of(document.triggers)
+        self.events = {type_: self._add_properties(type_, again) for type_ in self.types}
 
     def _offer(self) -> None:
         fields: Any = self.fields
@@ -107,6 +109,7 @@ class StartForm(forms.Form):
     def _add_properties(self, type_: str, again) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
         """The properties of the example, and by the name of each that can be changed its field and its kind."""
         kinds = run_properties.kinds(type_, self.documents)
+        asked_for = run_properties.named_by(type_, self.documents)
         known = again.properties if again and again.event_type == type_ else run_properties.newest(type_)
         given = run_properties.made_up(kinds) if known is None else known
         named: dict[str, tuple[str, str]] = {}
@@ -115,14 +118,29 @@ class StartForm(forms.Form):
             field = f"event-{type_}-{name}"
             named[name] = field, kinds.get(name, "")
             self.fields[field] = forms.CharField(
-                label=f"{_in_words(name)} ({event_types.find(type_).label})",
+                label=_in_words(name) + (f" ({event_types.find(type_).label})" if len(self.types) > 1 else ""),
                 initial=run_properties.typed(value),
                 required=False,
                 max_length=500,
-                help_text="" if value is not None else LACKED,
+                help_text=LACKED if value is None and name in asked_for else "",
                 widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
             )
+            if value is None and name not in asked_for:
+                self.others.append(field)
         return given, named
+
+    @property
+    def usual_fields(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if field.name not in self.others]
+
+    @property
+    def other_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.others]
+
+    @property
+    def says_more(self) -> bool:
+        """Whether something stands in one of the other fields."""
+        return any(field.value() or field.errors for field in self.other_fields)
 
     def clean(self):
         super().clean()

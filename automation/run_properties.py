@@ -27,7 +27,7 @@ def newest(type_: str) -> dict[str, Any] | None:
 
 def kinds(type_: str, documents: Sequence[Document]) -> dict[str, str]:
     """The kind of each property that the definitions ask for, and then of those that the type is known to have."""
-    named, known = _named(type_, documents), _known(type_)
+    named, known = named_by(type_, documents), _known(type_)
     found = {name: kind or known.get(name, "") for name, kind in named.items()} | {
         name: kind for name, kind in known.items() if name not in named
     }
@@ -101,7 +101,7 @@ def _number(text: str, exact: bool) -> Any:
     return text if exact and str(number) != text else number
 
 
-def _named(type_: str, documents: Sequence[Document]) -> dict[str, str]:
+def named_by(type_: str, documents: Sequence[Document]) -> dict[str, str]:
     found: dict[str, str] = {}
     for document in documents:
         for tree in _trees(type_, document):

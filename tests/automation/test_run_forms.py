@@ -69,6 +69,8 @@ def test_what_is_left_empty_stays_away_and_an_event_that_came_meanwhile_changes_
     ordered(amount=1, code="0070")
     page = text(marketer.get(begins(campaign)))
     assert 'name="event-order.completed-amount" value="1"' in page
+    asked, _, others = page.partition("What else the event may say")
+    assert "order.completed-first_name" in asked and "order.completed-currency" in others
     run = started(marketer, campaign, amount="2", code="0071", first_name="")
     assert run.properties == {"amount": 2, "code": "0071"}
 
