@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.shortcuts import redirect
 from django.urls import path
 from unfold.decorators import display
@@ -25,7 +24,7 @@ from campaigns.models import Campaign
 from campaigns.step_filters import StandsIn, place_in_words
 from contacts.admin import ids_found
 from lib import clock
-from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
+from lib.admin import BigTableAdmin, NamesFilter, ReadOnlyAdmin, moment
 from lib.words import due_time
 
 COLOURS = {
@@ -57,7 +56,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     list_display = ["who", "of_campaign", "where", "state_badge", "goes_on", "entered", "left"]
     list_display_links = ["who"]
     list_select_related = ["contact__address", "campaign"]
-    list_filter = ["state", ("campaign", RelatedOnlyFieldListFilter), StandsIn]
+    list_filter = ["state", ("campaign", NamesFilter), StandsIn]
     search_fields = ["contact__name"]
     search_help_text = "Name, e-mail or id begins with…"
     counted_as = "entry", "entries"
@@ -112,8 +111,9 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
     def get_queryset(self, request):
         """Test runs have a list of their own."""
         rows = super().get_queryset(request).select_related("contact__address", "campaign")
-        listed = getattr(request, "listed", False)
-        return rows.filter(campaign__test_of=None) if listed else rows.select_related("version")
+        if getattr(request, "listed", False):  # no definitions: a row would bring two with it
+            return rows.filter(campaign__test_of=None).defer("campaign__draft")
+        return rows.select_related("version")
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         return enrollment_page(self, request, object_id)

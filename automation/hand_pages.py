@@ -14,10 +14,12 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from automation import by_hand
 from automation.models import Enrollment
 from automation.parked import CANCELS
+from campaigns.canvas_limits import numbers_of_rows
+from campaigns.document import Document
 from campaigns.models import Campaign
 from campaigns.pages import found
 from campaigns.publishing import describe
-from lib import clock
+from lib import clock, once
 from lib.admin import ask
 from lib.words import moment
 
@@ -146,6 +148,7 @@ class MoveForm(forms.Form):
     def __init__(self, data: Any, *, enrollment: Enrollment):
         super().__init__(data, initial={"seen": enrollment.step_uid})
         steps = by_hand.steps_of(enrollment)
+        once.expect(lambda: numbers_of_rows(Document(steps=steps)))
         self.fields["step"].choices = [  # type: ignore[attr-defined]
             (step.uid, f"{place}. {step.name or describe(step)}"[:120])
             for place, step in enumerate(steps, 1)

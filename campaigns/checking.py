@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns import flow, watches, window_checks, windows
+from campaigns.canvas_limits import numbers_of_rows
 from campaigns.document import MAX_STEPS, Document, StepDoc, Trigger
 from campaigns.models import Campaign
 from campaigns.step_kinds import STEP_KINDS
 from campaigns.trigger_kinds import TRIGGER_KINDS, subject_of
 from contacts.models import Topic
+from lib import once
 from segments import conditions
 
 MAX_NAME, MOST_BETWEEN = 80, 1_000
@@ -31,6 +33,7 @@ class Problem:
 
 def problems(document: Document) -> list[Problem]:
     """Everything that keeps the document from being published, each at its place."""
+    once.expect(lambda: numbers_of_rows(document))
     return [
         *_about_itself(document),
         *_about_triggers(document),

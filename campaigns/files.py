@@ -12,11 +12,12 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from campaigns import checking
+from campaigns.canvas_limits import numbers_of_rows
 from campaigns.document import Document, StepDoc, parse, to_json
 from campaigns.models import Campaign
 from campaigns.naming import Fault, ToNames, ToNumbers
 from campaigns.step_kinds import STEP_KINDS
-from lib import plain_yaml
+from lib import once, plain_yaml
 from lib.said_plainly import plainly
 
 FORMAT = "dripline-campaign/1"
@@ -61,6 +62,7 @@ class CampaignFile:
 
 def written(uid: str, document: Document) -> Written:
     """The file of a definition: the same text for the same definition."""
+    once.expect(lambda: numbers_of_rows(document))
     names = ToNames()
     plain = names.translated(to_json(document), "")
     parts = [HEAD]

@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from campaigns.canvas import described
+from campaigns.canvas_limits import numbers_of_rows
 from campaigns.document import Document
 from campaigns.flow import ENTRY, Flow
 from campaigns.flow_picture import CARD_HEIGHT, CARD_WIDTH, Picture
 from campaigns.head_words import trigger_in_words
 from campaigns.step_kinds import STEP_KINDS
+from lib import once
 from lib.words import capital
 
 CURVE = 10  # how round the corners of a way are
@@ -89,6 +91,7 @@ class Drawing:
 
 def drawing(document: Document, marks: dict[str, Mark] | None = None) -> Drawing:
     """The flow of a definition, with what is to be marked on its steps."""
+    once.expect(lambda: numbers_of_rows(document))
     flow, marks = Flow(document), marks or {}
     drawn = Picture(flow).drawn()
     places = ((uid, drawn["cards"][uid]) for uid in [*flow.main.order, *flow.unreached()])

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from campaigns import doors, head_words
+from campaigns.canvas_limits import numbers_of_rows
 from campaigns.choices import Choices
 from campaigns.document import Document, StepDoc, parse
 from campaigns.doors import Place, Waiting
@@ -17,6 +18,7 @@ from campaigns.models import Campaign, Version
 from campaigns.settings_words import SettingChange, changed_settings
 from campaigns.step_kinds import STEP_KINDS
 from campaigns.ways import is_kept, next_kept, waits_anew
+from lib import once
 from segments import conditions
 
 
@@ -116,6 +118,7 @@ def _documents(campaign: Campaign, places: Iterable[Place]) -> dict[int, Documen
 
 def difference(old: Document, new: Document) -> list[StepChange]:
     """Step by step, in the new order; what is removed stands where it stood."""
+    once.expect(lambda: numbers_of_rows(old) | numbers_of_rows(new))
     found = [_compare(step.uid, old, new) for step in new.steps]
     order = [step.uid for step in old.steps]
     for place, uid in enumerate(order):

@@ -3,7 +3,6 @@
 from datetime import datetime
 from operator import itemgetter
 
-from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.urls import path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -14,7 +13,7 @@ from campaigns.pages import found, page, sandboxed
 from campaigns.step_filters import CameOf, StepFilter
 from contacts.models import Address
 from lib import clock
-from lib.admin import BigTableAdmin, ReadOnlyAdmin, moment
+from lib.admin import BigTableAdmin, NamesFilter, ReadOnlyAdmin, moment
 
 STATE_COLOURS = {
     "Queued": "info",
@@ -35,7 +34,7 @@ class MessageAdmin(BigTableAdmin, ReadOnlyAdmin):
     list_display = ["recipient", "what", "origin", "state_badge", "result", "sent", "seen"]
     list_display_links = ["recipient"]
     list_select_related = ["address", "template", "campaign"]
-    list_filter = ["state", "outcome", ("campaign", RelatedOnlyFieldListFilter), StepFilter, CameOf]
+    list_filter = ["state", "outcome", ("campaign", NamesFilter), StepFilter, CameOf]
     ordering = ["-id"]  # time-ordered, and the primary key
     search_fields = ["address__email"]
     search_help_text = "E-mail begins with…"
@@ -104,7 +103,8 @@ class MessageAdmin(BigTableAdmin, ReadOnlyAdmin):
         )
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("contact", "address", "template", "campaign", "topic")
+        rows = super().get_queryset(request).select_related("contact", "address", "template", "campaign", "topic")
+        return rows.defer("campaign__draft", "template__html", "template__text", "template__compiled")
 
 
 def link_to(obj, user=None) -> str:

@@ -3,10 +3,12 @@
 from itertools import zip_longest
 
 from campaigns import document as documents
+from campaigns.canvas_limits import numbers_of_rows
 from campaigns.document import Document, NotADocument
 from campaigns.head_words import parts_changed
 from campaigns.impact import describe, difference
 from campaigns.models import Campaign
+from lib import once
 
 
 def readable(campaign: Campaign) -> Document:
@@ -37,6 +39,7 @@ def _settings(theirs: Document, mine: Document) -> list[tuple[str, str, str]]:
 
 def steps_in_words(document: Document) -> list[str]:
     """The steps as the form counts them: a wait belongs to what follows it."""
+    once.expect(lambda: numbers_of_rows(document))
     found, before = [], ""
     for step in document.steps:
         if step.kind == "wait":

@@ -32,6 +32,12 @@ def reading(wanted: Iterable[int]) -> Iterator[None]:
         _known.reset(token)
 
 
+def expect(more: Callable[[], Iterable[int]]) -> None:
+    """Whoever goes through a whole definition names what will be asked for; `more` is not called outside of reading."""
+    if known := _known.get():
+        known.wanted.update(more())
+
+
 def row(rows: QuerySet[M], pk: int) -> M | None:
     """The row with this number, or None."""
     known = _known.get()

@@ -1,7 +1,5 @@
 """Send e-mail: which mail, and until when it may still go out."""
 
-from typing import Any
-
 from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
@@ -10,6 +8,13 @@ from campaigns.config_form import ConfigForm
 from campaigns.models import DEFAULT_LATENESS_HOURS
 from campaigns.sequence_offers import templates, whole_number
 from campaigns.window_form import WindowFields
+from lib import once
+
+
+def _offered() -> list[tuple[int | str, str]]:
+    """Read once a page, which may compare a hundred mails with what they were."""
+    named = once.answer("templates offered", lambda: list(templates().values_list("pk", "name")))
+    return [("", "Choose a template…"), *named]
 
 
 class EmailForm(WindowFields, ConfigForm):
@@ -20,6 +25,7 @@ class EmailForm(WindowFields, ConfigForm):
     # named “template” in the settings, as the class names its own page
     mail = forms.TypedChoiceField(
         label="Mail",
+        choices=_offered,
         coerce=int,
         widget=UnfoldAdminSelectWidget(),
         error_messages={
@@ -44,11 +50,6 @@ class EmailForm(WindowFields, ConfigForm):
         help_text="None ticked: everybody goes on alike, whatever came of the mail.",
         error_messages={"invalid_choice": mail_ways.UNREADABLE},
     )
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        mail: Any = self.fields["mail"]
-        mail.choices = [("", "Choose a template…"), *((one.pk, one.name) for one in templates())]
 
     @classmethod
     def initial_from(cls, config):

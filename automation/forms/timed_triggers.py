@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.utils.functional import SimpleLazyObject
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -72,7 +73,7 @@ class DateForm(ConfigForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["field"].widget
-        field.options = [(key, label) for key, label in dated(None) if key.startswith(OF_PEOPLE)]
+        field.options = SimpleLazyObject(_dates_of_people)
 
     @classmethod
     def initial_from(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +88,10 @@ class DateForm(ConfigForm):
         offset = signs.get(typed["when"], 0) * (typed["days"] or 0)
         kept = {"field": typed["field"], "offset": offset, "at": typed["at"], "anniversary": typed["anniversary"]}
         return {**kept, "filter": typed["filter"]}
+
+
+def _dates_of_people() -> list[tuple[str, str]]:
+    return [(key, label) for key, label in dated(None) if key.startswith(OF_PEOPLE)]
 
 
 def _segment(empty: str) -> forms.TypedChoiceField:

@@ -6,6 +6,7 @@ Each reads and writes the flat settings of `campaigns.trigger_kinds`: its own, a
 from typing import Any
 
 from django import forms
+from django.utils.functional import SimpleLazyObject
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from automation.forms.wait import Suggesting
@@ -94,6 +95,10 @@ class AttributeForm(ConfigForm):
 
     def __init__(self, *args, event_type: str | None = None, **kwargs):
         super().__init__(*args, event_type=event_type or "attribute.changed", **kwargs)
-        known = KnownField.objects.filter(root="contact").order_by("path")
         attribute: Any = self.fields["attribute"].widget
-        attribute.options = [(path, path) for path in known.values_list("path", flat=True)]
+        attribute.options = SimpleLazyObject(_known_attributes)
+
+
+def _known_attributes() -> list[tuple[str, str]]:
+    known = KnownField.objects.filter(root="contact").order_by("path")
+    return [(path, path) for path in known.values_list("path", flat=True)]

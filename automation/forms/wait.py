@@ -1,9 +1,11 @@
 """The form of a wait: what to wait for, and what follows from that."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django import forms
+from django.utils.functional import SimpleLazyObject
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
@@ -115,7 +117,7 @@ class WaitForm(ConfigForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["field"].widget
-        field.options = dated(self.event_type)
+        field.options = SimpleLazyObject(partial(dated, self.event_type))  # a step told in words offers nothing
 
     @classmethod
     def initial_from(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -167,6 +169,6 @@ def _is_plain(name: str, value: Any) -> bool:
 
 
 def dated(event_type: str | None) -> list[tuple[str, str]]:
-    """The fields that are known to hold dates, with their labels."""
-    entries = [entry for entry in catalogue("enrollment", event_type) if entry.kind == "field" and entry.type == "date"]
+    """The fields that are known to hold dates, with their labels: those of events, for steps have none."""
+    entries = [entry for entry in catalogue("event", event_type) if entry.kind == "field" and entry.type == "date"]
     return [(str(entry.key), entry.label) for entry in entries if str(entry.key).startswith(dates.ROOTS)]

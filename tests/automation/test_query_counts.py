@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from automation.models import Enrollment
 from campaigns.document import Trigger
@@ -18,7 +19,7 @@ from ops.work import QUEUES
 from segments import defining
 from segments.models import Segment
 from tests import engine
-from tests.factories import NOW, CampaignFactory, TemplateFactory
+from tests.factories import NOW, CampaignFactory, TemplateFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 ROUNDS = ["changes", "enrollments", "mail", "settled", "enrollments", "changes"]
@@ -98,3 +99,16 @@ def _queries_of_rounds() -> list[int]:
             QUEUES["changes"].work(NOW)
         found.append(len(captured))
     return found
+
+
+@pytest.mark.parametrize("model", ["automation_enrollment", "campaigns_message"])
+def test_lists_of_people_and_mails_read_no_definition_and_no_mail_for_a_row(model, client, track, inbox):
+    CampaignFactory(name="Welcome")
+    CampaignFactory(name="Nobody ever", event="cart.abandoned")
+    track(NOW, "ann", "users.signed_up", traits={"email": "ann@example.com"})
+    client.force_login(UserFactory())
+    with CaptureQueriesContext(connection) as captured:
+        html = client.get(reverse(f"admin:{model}_changelist")).content.decode()
+    assert "ann@example.com" in html and ">Welcome<" in "".join(html.split()) and "Nobody ever" not in html
+    [read] = [query["sql"] for query in captured if query["sql"].startswith(f'SELECT "{model}"."id"')]
+    assert not [column for column in ("draft", "document", "html", "compiled") if f'"{column}"' in read]

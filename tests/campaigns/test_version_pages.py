@@ -1,6 +1,8 @@
 """The history of a campaign: versions, what changed between two, who did what, and the way back."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns import lifecycle, publishing
@@ -94,3 +96,23 @@ def test_nobody_goes_back_to_a_version_that_is_not_there_or_may_not_edit(two_ver
     lifecycle.archive(two_versions, None, NOW)
     assert browser("Marketer").get(url(two_versions, "restore", 1)).status_code == 403
     assert "Go back to it" not in browser("Marketer").get(url(two_versions)).content.decode()
+
+
+@pytest.mark.parametrize("shown", ["versions", "publish"])
+def test_the_difference_asks_the_database_as_often_for_many_changed_steps_as_for_one(shown):
+    mails = [TemplateFactory().pk for _ in range(8)]
+    client, asked = browser("Publisher"), []
+
+    def rows(count: int, later: int) -> list[Row]:
+        """So many waits, each with a mail behind it; a day longer, and with the next mail."""
+        each = range(count)
+        return [Row(uid=f"m{n}", wait_uid=f"w{n}", wait_amount=1 + later, template=mails[n + later]) for n in each]
+
+    for count in (1, 1, 7):  # the first fills what is kept
+        campaign = CampaignFactory(rows=rows(count, 0))
+        saved(campaign, rows(count, 1))
+        with CaptureQueriesContext(connection) as captured:
+            html = client.get(url(campaign, shown)).content.decode()
+        assert html.count("<dt>How long</dt>") == html.count("<dt>Mail</dt>") == count
+        asked.append(len(captured))
+    assert asked[1] == asked[2], "a form in words offers nothing, and mails are read once, and what is offered, too"
