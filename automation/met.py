@@ -11,7 +11,7 @@ from django.db import connection
 from automation import enrolling, pace
 from automation.models import Enrollment, GoalReached
 from campaigns.document import Document
-from campaigns.watches import AGAIN, EXIT, Watching, in_words
+from campaigns.watches import AGAIN, EXIT, LOOK, Watching, in_words
 from events.models import Event
 from lib.durations import duration
 
@@ -21,7 +21,7 @@ MAX_AGAIN = 100
 WAKE = """
 WITH told AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(told)s) AS told(id bigint, step_uid text, woken json, again timestamptz,
-        begun timestamptz, data jsonb, event_id uuid, event_at timestamptz, hops int)
+        begun timestamptz, data jsonb, event_id uuid, event_at timestamptz, hops int, look boolean)
 ), listening AS MATERIALIZED (
     SELECT told.* FROM automation_enrollment e JOIN told ON told.id = e.id AND told.step_uid = e.step_uid
     JOIN automation_visit v ON v.enrollment_id = e.id AND v.left_at IS NULL
@@ -33,7 +33,7 @@ WITH told AS MATERIALIZED (
         WHEN l.again IS NULL THEN jsonb_build_object('woken', l.woken::jsonb)
         ELSE jsonb_build_object('since', l.begun, 'until', l.again,
             'again', coalesce((v.facts ->> 'again')::int, 0) + 1) END
-    FROM listening l WHERE v.enrollment_id = l.id AND v.left_at IS NULL
+    FROM listening l WHERE v.enrollment_id = l.id AND v.left_at IS NULL AND l.look IS NULL
 )
 UPDATE automation_enrollment e SET due_at = coalesce(l.again, %(now)s), scheduled_at = coalesce(l.again, %(now)s),
     listens = l.again IS NOT NULL, hops = greatest(e.hops, l.hops), data = e.data || coalesce(l.data, '{}'),
@@ -107,6 +107,8 @@ def _told(found: Sequence[Met], now: datetime) -> dict[str, Any]:
     first = min(deeds, key=lambda met: _when(met, now), default=None)
     again = [met for met in found if met not in deeds and (not first or _when(met, now) < _when(first, now))]
     told: dict[str, Any] = {"id": found[0].row.pk, "step_uid": found[0].watching.step_uid}
+    if found[0].watching.watch.uid == LOOK:
+        return told | {"hops": 0, "look": True}
     told["hops"] = max(met.event.hops if met.event else 0 for met in found)
     if again:
         told |= _begun_anew(max(again, key=lambda met: _when(met, now)), now)

@@ -81,8 +81,9 @@ WHERE v.enrollment_id = n.id AND v.left_at IS NULL AND v.enrollment_id IN (SELEC
 
 RETIME = """
 WITH timed AS (
-    UPDATE automation_enrollment AS e SET due_at = n.at, scheduled_at = n.at
-    FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, at timestamptz) WHERE e.id = n.id AND e.state = 'active'
+    UPDATE automation_enrollment AS e SET due_at = n.at, scheduled_at = n.at, listens = n.listens
+    FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, at timestamptz, listens boolean)
+    WHERE e.id = n.id AND e.state = 'active'
     RETURNING e.id
 )
 UPDATE automation_visit AS v SET explanation = n.words, facts = n.facts
@@ -176,7 +177,8 @@ class Publication:
     def _timed(self, visit: Visit, wait: Wait) -> dict:
         added = f" So version {self.version.number} has it; the time already waited counts."
         words = wait.explanation[: 400 - len(added)] + added
-        return {"id": visit.enrollment_id, "at": wait.until, "facts": wait.facts, "words": words}
+        its = {"at": wait.until, "facts": wait.facts, "listens": wait.listens}
+        return {"id": visit.enrollment_id, "words": words, **its}
 
 
 def _json(rows: list[dict]) -> str:

@@ -11,6 +11,7 @@ from segments import conditions
 
 MAX_EXITS, MAX_GOALS, MAX_GOAL_DAYS = 10, 4, 90
 EXIT, GOAL, WAKE = "exit", "goal", "wake"
+LOOK = "look"  # the watch by which a step looks again, and nobody goes on
 AGAIN = "again"  # the watch for the trigger, where a step begins anew when it happens again
 
 

@@ -88,7 +88,8 @@ class WaitForm(ConfigForm):
     field = FieldName(
         label="Which date",
         required=False,
-        help_text="An attribute, such as trial_ends_at, or of what let them in: event.delivery.",
+        help_text="An attribute, such as trial_ends_at, or of what let them in: event.delivery. If it changes "
+        "while they wait, the wait moves with it.",
     )
     when = _choice("When", WHEN, "on")
     offset = forms.IntegerField(

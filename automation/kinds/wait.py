@@ -8,7 +8,9 @@ from automation import dates, pace, wait_checks, wait_words, waiting
 from automation.dates import Reading
 from automation.forms.wait import WaitForm
 from automation.zones import flaw, spoken, zone_of
+from campaigns.document import Watch
 from campaigns.step_kinds import Done, Exit, Outcome, StepKind, Wait
+from campaigns.watches import LOOK
 from lib.chances import share_of
 from lib.words import in_plain_words
 from ops.models import SiteSettings
@@ -70,11 +72,18 @@ class WaitKind(StepKind):
         reading = readings.get(visit.enrollment_id)
         if not visit.pk:
             return _begin(wait, visit, begun(pace.began(visit.enrollment), now), site, reading)
-        if wait.mode == "field" and (later := _put_off(wait, visit, site, reading, now)):
+        if wait.mode == "field" and (later := _waits_on(wait, visit, site, reading, now)):
             return later
         if visit.until and _was_given_by_another(visit):
             return Done(f"Waited until {spoken(visit.until, zone_of(visit.enrollment.contact.timezone, site))}.")
         return Done(f"Waited {wait_words.words(wait)}.")
+
+    def watches(self, config):
+        """Their date, for as long as they wait for it: it may become another one."""
+        wait = waiting.read(config)
+        if wait is None or wait.mode != "field":
+            return []
+        return [Watch(uid=LOOK, condition={"field": wait.field, "op": "is set"})]
 
     def waits(self, visit):
         return "woken" not in visit.facts
@@ -141,7 +150,7 @@ def _waiting(
     span = waiting.drawn(wait, _chance(visit))
     explanation = wait_words.begun(wait, until, span, zone_of(name, site)) + flaw(name, site)
     facts = {"since": start.isoformat(), "until": until.isoformat(), **_seen(wait, reading)}
-    return Wait(explanation, until, facts=facts)
+    return Wait(explanation, until, facts=facts, listens=wait.mode == "field")
 
 
 def _seen(wait: waiting.Wait, reading: Reading | None) -> dict[str, Any]:
@@ -151,15 +160,17 @@ def _seen(wait: waiting.Wait, reading: Reading | None) -> dict[str, Any]:
     return {"field": wait.field, "date": reading.sent if reading.at else in_plain_words(reading.sent)[:100]}
 
 
-def _put_off(wait: waiting.Wait, visit, site: SiteSettings, reading: Reading | None, now: datetime) -> Wait | None:
-    """The date was moved to a later one while they waited for it; whoever waited for another one keeps that."""
-    facts = visit.facts
-    if reading is None or "date" not in facts or reading.sent == facts["date"]:
-        return None
-    if facts.get("field", wait.field) != wait.field:
-        return None
-    outcome = _begin(wait, visit, since(visit), site, reading)
-    return outcome if isinstance(outcome, Wait) and outcome.until and outcome.until > now else None
+def _waits_on(wait: waiting.Wait, visit, site: SiteSettings, reading: Reading | None, now: datetime) -> Wait | None:
+    """Whose date is to come, by what it is now; whoever waited for another one, or has none any more, keeps that."""
+    until, facts = visit.until, visit.facts
+    if _is_another(wait, facts, reading) and (found := _until(wait, visit, since(visit), site, reading)):
+        return _waiting(wait, visit, since(visit), found, site, reading) if found > now else None
+    return Wait(visit.explanation, until, facts=facts, listens=True) if until and until > now else None
+
+
+def _is_another(wait: waiting.Wait, facts: dict[str, Any], reading: Reading | None) -> bool:
+    its = "date" in facts and facts.get("field", wait.field) == wait.field
+    return its and reading is not None and reading.sent != facts["date"]
 
 
 def _without(wait: waiting.Wait, visit, until: datetime | None, site: SiteSettings, reading: Reading | None) -> Outcome:

@@ -81,6 +81,14 @@ def row(name: str) -> Enrollment:
     return Enrollment.objects.get(contact__identities__value=name, campaign__name="Flow")
 
 
+def ends() -> dict:
+    """By name: until when their step holds them, as it says."""
+    visits = Visit.objects.filter(left_at=None, enrollment__campaign__name="Flow").select_related("enrollment")
+    named = visits.values_list("enrollment__contact__identities__value", "pk")
+    by_pk = {visit.pk: visit.until or visit.enrollment.due_at for visit in visits}
+    return {name: by_pk[pk] for name, pk in named}
+
+
 def edited(campaign: Campaign, change) -> None:
     """What holds people is another step, in the draft; None: none any more."""
     kept = {"start", "inside", "after"}
@@ -134,7 +142,7 @@ def test_what_holds_people_is_set_otherwise(held, inbox, shop, waits):
         one.config = {**one.config, **names[one.uid][2]}
         return one
 
-    before = dict(Enrollment.objects.filter(state="active").values_list("pk", "due_at"))
+    before = ends()
     edited(held, change)
     chosen = dict.fromkeys(names, "recompute") if waits in ("recompute", "go back") else {}
     publish(held, NOW + HOUR, people="drain" if waits == "drain" else "follow", waits=chosen)
@@ -142,10 +150,9 @@ def test_what_holds_people_is_set_otherwise(held, inbox, shop, waits):
         steps = parse(held.versions.get(number=1).document).steps
         edit(held, steps)
         publish(held, NOW + HOUR, waits=chosen)
-    after = dict(Enrollment.objects.filter(state="active").values_list("pk", "due_at"))
-    moved = {name for name in names if before.get(row(name).pk) != after.get(row(name).pk)}
+    moved = {name for name, end in ends().items() if end != before[name]}
     timed = {"length", "at", "weekday", "date", "field", "random", "event", "condition", "digest"}
-    assert moved == {"keep": {"event", "condition"}, "recompute": timed, "drain": set(), "go back": set()}[waits]
+    assert moved == {"keep": set(), "recompute": timed, "drain": set(), "go back": set()}[waits]
     goes_on(held, {"after": 17, **SENT_HERE}, inbox)
 
 

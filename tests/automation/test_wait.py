@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from automation import by_hand
 from automation.advancing import advance
 from automation.kinds.wait import WaitKind
 from automation.models import Enrollment, Visit
@@ -166,20 +167,33 @@ def test_the_next_birthday_and_of_29_february_the_28th(inbox, track):
     }
 
 
-def test_a_date_that_was_put_off_meanwhile_is_waited_for_once_more(inbox, track):
+def test_a_date_that_is_put_off_or_forward_meanwhile_moves_the_wait(inbox, track):
     waiting(mode="field", field="contact.trial_ends_at")
     signs_up(track, trial_ends_at="2026-03-10T12:00:00Z")
     signs_up(track, at=NOW + DAY, trial_ends_at="2026-03-20T12:00:00Z")
+    assert "Fri 20 Mar 2026, 13:00" in explained()
     engine.run(utc("2026-03-10 12:00"))
     assert mails(inbox) == []
-    assert "Fri 20 Mar 2026, 13:00" in explained()
-    comes_at(inbox, "2026-03-20 12:00")
+    signs_up(track, at=utc("2026-03-10 13:00"), trial_ends_at="2026-03-15T12:00:00Z", plan="pro")
+    assert "Sun 15 Mar 2026, 13:00" in explained()
+    comes_at(inbox, "2026-03-15 12:00")
+
+
+@pytest.mark.parametrize(("sent", "got"), [("2026-03-01", ["first"]), (None, []), ("whenever", [])])
+def test_a_date_that_is_past_all_at_once_is_over_and_one_that_is_taken_away_stays(inbox, track, sent, got):
+    """Also where whoever comes after it would leave: they waited for it, and it has come."""
+    waiting(mode="field", field="contact.trial_ends_at", past="exit")
+    signs_up(track, trial_ends_at="2026-03-10T12:00:00Z")
+    signs_up(track, at=NOW + DAY, trial_ends_at=sent)
+    assert mails(inbox) == got
+    if not got:
+        comes_at(inbox, "2026-03-10 12:00")
 
 
 def test_who_is_woken_before_a_date_that_stays_goes_on(inbox, track):
     waiting(mode="field", field="contact.trial_ends_at")
     signs_up(track, trial_ends_at="2026-03-10T12:00:00Z")
-    Enrollment.objects.update(due_at=NOW + DAY)
+    by_hand.wake(Enrollment.objects.get(), None, NOW + DAY)
     engine.run(NOW + DAY)
     assert mails(inbox) == ["first"]
 
