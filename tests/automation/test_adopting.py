@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from automation import capped
+from automation import by_hand, capped
 from automation.models import Enrollment, Visit
 from automation.returning import overdue
 from campaigns import lifecycle
 from campaigns.document import Reentry, Watch, parse
 from campaigns.models import Campaign
 from campaigns.resuming import Resumption
+from campaigns.step_numbers import of_steps
 from tests import engine
 from tests.automation.flows import flow, mail, step
 from tests.automation.publishing_again import DAY, HOUR, edit, publish, subjects
@@ -143,3 +144,20 @@ def test_who_only_looks_now_and_then_is_not_overdue_after_a_pause(inbox, track, 
     engine.run(NOW + 5 * DAY - MINUTE)
     engine.run(NOW + 5 * DAY)
     assert subjects(inbox) == ["remind"]
+
+
+def test_who_took_a_way_that_is_no_longer_there_is_told_by_the_name_that_it_had(inbox, track):
+    named = {**BUYS, "name": "Bought it"}
+    campaign = flow(waits_for(named), mail("thanks"), mail("remind"))
+    comes(track)
+    track(NOW + HOUR, "ann", "order.completed")
+    track(NOW, "ben", "users.signed_up", traits={"email": "ben@example.com"})
+    by_hand.move(Enrollment.objects.active().get(), "remind", None, NOW + HOUR)
+    assert of_steps(campaign)["wait"]["ways"]["buys"] == 1
+    edit(campaign, [waits_for(CANCELS), *steps_of(campaign)[1:]])
+    publish(campaign, NOW + 2 * HOUR)
+    told = of_steps(Campaign.objects.get(pk=campaign.pk))["wait"]
+    assert told["passed"] == 2 and [(one["key"], one["count"], one["words"]) for one in told["gone"]] == [
+        ("buys", 1, "by a way that is no longer there: “Bought it”"),
+        ("moved", 1, "taken elsewhere, by a person or when a version was published"),
+    ]

@@ -5,7 +5,7 @@ import { get } from "./net.js";
 const EVERY = 5000;
 const RARELY = 20000; // while the site does not answer, or somebody was logged out
 const BUSY = 20; // never more than a twentieth of the time is spent on asking
-const none = { waiting: 0, passed: 0, ways: {}, sent: 0, opened: 0, clicked: 0, failed: 0, why: [] };
+const none = { waiting: 0, passed: 0, ways: {}, gone: [], sent: 0, opened: 0, clicked: 0, failed: 0, why: [] };
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const exact = new Intl.NumberFormat("en");
 // Name, sign, words, and in which list these people are found: its name, and what narrows it down.
@@ -54,8 +54,9 @@ export function cameOf(store, uid) {
   const share = (name) => (found.sent && ["opened", "clicked"].includes(name) ? ` (${Math.round((100 * found[name]) / found.sent)} %)` : "");
   const rows = SHOWN.filter(([name]) => found[name] > 0).map(([name, , words, list, query]) => {
     const said = `${exact.format(found[name])} ${name === "failed" && store.step(uid)?.mails ? "not sent or came back" : words}${share(name)}`;
-    const why = name === "failed" && h("ul", {}, found.why.map((one) => h("li", {},
-      inWords(store, uid, one.count, `${exact.format(one.count)} ${one.words}`, list, `&way=not:${encodeURIComponent(one.key)}`))));
+    const parts = { failed: ["not", found.why], passed: ["by", found.gone] }[name];
+    const why = parts?.[1].length > 0 && h("ul", {}, parts[1].map((one) => h("li", {},
+      inWords(store, uid, one.count, `${exact.format(one.count)} ${one.words}`, list, `&way=${parts[0]}:${encodeURIComponent(one.key)}`))));
     return h("li", {}, inWords(store, uid, found[name], said, list, query), why);
   });
   return rows.length ? [h("h3", { class: "cv-part-title" }, "What came of it"), h("ul", { class: "cv-came" }, rows)] : [];
