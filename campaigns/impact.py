@@ -144,10 +144,15 @@ def _compare(uid: str, old: Document, new: Document) -> StepChange:
         change.what = "replaced"
     elif (before.config, before.only_if, before.name) != (after.config, after.only_if, after.name):
         change.what, change.compared = "changed", (before, after)
-    if after and (len(ways_of(after)) > 1 or (before and len(ways_of(before)) > 1)):
+    if after and (_parts(_targets(after)) or (before and _parts(_targets(before)))):
         change.ways_before, change.ways_after = _ways(before, old) if before else "", _ways(after, new)
         change.ways_change = before is None or _targets(before) != _targets(after)
     return change
+
+
+def _parts(targets: dict[str, str | None]) -> bool:
+    """Whether the ways lead to different steps; where all lead to one, another follower is no change of the step."""
+    return len(set(targets.values())) > 1
 
 
 def _targets(step: StepDoc) -> dict[str, str | None]:
@@ -231,7 +236,7 @@ def parts_changed(old: Document, new: Document) -> list[str]:
 
 def _says_else(before: StepDoc, after: StepDoc) -> bool:
     """Whether a step differs by itself, or leads elsewhere by choice: one that only has another follower does not."""
-    branches = len(before.next) > 1 or len(after.next) > 1
+    branches = _parts(before.next) or _parts(after.next)
     return msgspec.structs.replace(before, next={}) != msgspec.structs.replace(after, next={}) or (
         branches and before.next != after.next
     )

@@ -74,7 +74,7 @@ def test_why_somebody_waits_is_said_as_the_fuse(fuse):
     row = Enrollment.objects.active().first()
     page = f"{reverse('admin:automation_enrollment_why')}?contact={row.contact_id}&campaign={fuse.campaign_id}"
     told = browser("Publisher").get(page).content.decode()
-    assert "waiting for something outside. Held by the fuse: " in told
+    assert "waiting for something outside, on version 1. Held by the fuse: " in told
     way = browser("Publisher").get(reverse("admin:automation_enrollment_change", args=[row.pk])).content.decode()
     assert "Goes on as soon as that has come." in way and "the answer of a webhook" not in way
 

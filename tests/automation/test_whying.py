@@ -42,7 +42,7 @@ def test_who_entered_has_each_step_and_who_was_refused_the_reason(inbox, track, 
     track(now, "ann", "users.signed_up", {"email": "ann@example.com"})
     track(now, "ann", "users.signed_up")
     page = why(campaign, ann())
-    assert "Entered version 1: finished" in page and "See each step" in page
+    assert "Entered: finished, on version 1" in page and "See each step" in page
     assert "Did not enter. They had entered before, and the campaign takes everybody in once." in page
     assert "As things stand now: they would not enter" in page
     assert "They have been in it, and each person enters once." in page

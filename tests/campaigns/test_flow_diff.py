@@ -8,7 +8,7 @@ from campaigns import lifecycle
 from campaigns.document import Document, Reentry, StepDoc, Trigger, parse
 from campaigns.doubts import doubts
 from campaigns.flow_diff import pictures
-from campaigns.impact import difference
+from campaigns.impact import difference, parts_changed
 from campaigns.models import Campaign
 from tests.campaigns.typing_in import browser, person
 from tests.factories import NOW, ContactFactory, TemplateFactory, site
@@ -111,7 +111,7 @@ def test_what_comes_again_for_nobody_is_doubtful(kind, config, mode, doubtful):
 
 
 def test_a_way_leads_elsewhere_where_its_step_is_another_not_where_it_says_something_else():
-    def leading(big: str, *steps: StepDoc) -> Document:
+    def leading(big: str | None, *steps: StepDoc) -> Document:
         way = branch(("big", PRO))
         way.next = {"big": big, "else": None}
         return Document(steps=[way, *steps])
@@ -124,6 +124,10 @@ def test_a_way_leads_elsewhere_where_its_step_is_another_not_where_it_says_somet
     }
     assert changed == {"way": ("same", False), "first": ("changed", False), "second": ("same", False)}
     assert [change.ways_change for change in difference(live, leading("second", first, second))] == [True, False, False]
+    joined, longer = leading(None, second), leading(None, second)
+    joined.steps[0].next, longer.steps[0].next = {"big": None, "else": None}, {"big": "second", "else": "second"}
+    assert not difference(joined, longer)[0].ways_change, "it only has another follower"
+    assert not parts_changed(joined, longer)
 
 
 def test_on_a_phone_the_list_says_where_each_way_leads():
