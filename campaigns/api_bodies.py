@@ -7,9 +7,9 @@ from rest_framework import serializers
 from campaigns import lifecycle
 from campaigns.document import parse
 from campaigns.head_words import head_in_words
+from campaigns.impact import sentence
 from campaigns.models import Campaign
 from campaigns.numbers import Numbers
-from campaigns.publishing import describe
 from campaigns.sequence_words import readable
 
 NUMBERS = {"inside": 120, "sent": 412, "opened": 230, "clicked": 61}
@@ -140,7 +140,7 @@ def whole_shown(campaign: Campaign, recent: Numbers, by_step: dict[str, Numbers]
             "uid": step.uid,
             "kind": step.kind,
             "name": step.name,
-            "sentence": describe(step),
+            "sentence": sentence(step),
             "numbers": _of_step(by_step.get(step.uid) or Numbers()),
         }
         for step in document.steps

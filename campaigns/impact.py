@@ -243,7 +243,13 @@ def _says_else(before: StepDoc, after: StepDoc) -> bool:
 
 
 def describe(step: StepDoc | None) -> str:
-    """A step in words, with its condition."""
+    """A step in words, by its name where it has one, and with its condition."""
+    words = sentence(step)
+    return f"{step.name} ({words})" if step and step.name else words
+
+
+def sentence(step: StepDoc | None) -> str:
+    """What a step does, and for whom."""
     if step is None:
         return ""
     kind = STEP_KINDS.get(step.kind)

@@ -130,6 +130,13 @@ def test_a_way_leads_elsewhere_where_its_step_is_another_not_where_it_says_somet
     assert not parts_changed(joined, longer)
 
 
+def test_a_step_is_called_by_its_name_and_told_by_what_it_does():
+    named = wait("w", 1, None)
+    named.name = "A day to think"
+    (change,) = difference(Document(steps=[wait("w", 1, None)]), Document(steps=[named]))
+    assert (change.what, change.before, change.after) == ("changed", "wait 1 day", "A day to think (wait 1 day)")
+
+
 def test_on_a_phone_the_list_says_where_each_way_leads():
     way = branch(("big", PRO))
     way.next = {"big": "thanks", "else": None}
