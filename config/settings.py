@@ -290,6 +290,7 @@ STORAGES = {
 }
 MEDIA_ROOT = DATA_DIR / "media"
 WHITENOISE_USE_FINDERS = TESTING or DEBUG
+WHITENOISE_AUTOREFRESH = TESTING or DEBUG  # else each client of a test begins by looking at every file that there is
 
 # --- Logs: one JSON object a line, with the request's id ----------------------------------------------------
 LOG_LEVEL = environment.one_of("LOG_LEVEL", "INFO", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
