@@ -1,14 +1,21 @@
 """How the admin looks and how one finds one's way: by task, not by app."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+
+def _address(name: str) -> Any:
+    """Worked out once: a page of the admin compares each with all the others."""
+    return SimpleLazyObject(partial(reverse, name))
 
 
 def page(title: str, icon: str, name: str, permission: str | None = None) -> dict:
-    entry: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
+    entry: dict[str, Any] = {"title": title, "icon": icon, "link": _address(f"admin:{name}")}
     if permission:
         entry["permission"] = lambda request: request.user.has_perm(permission)
     return entry

@@ -1,5 +1,6 @@
 """The start page: the week's numbers, a checklist that ticks itself, time travel in the demo."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.urls.resolvers import URLResolver
 
 from campaigns.models import Message
 from contacts.models import Contact
@@ -168,3 +170,17 @@ def test_somebody_without_a_role_sees_a_page_without_numbers(log_in):
     response = start(log_in())
     assert response.context["week"] == [] and response.context["events"] is None
     assert LogEntry.objects.count() == 0
+
+
+def test_the_navigation_does_not_work_out_its_addresses_for_each_comparison(boss, monkeypatch):
+    worked_out: Counter[str] = Counter()
+    usual = URLResolver._reverse_with_prefix  # type: ignore[attr-defined]
+
+    def counted(resolver, view, *args, **more):
+        worked_out[str(view)] += 1
+        return usual(resolver, view, *args, **more)
+
+    start(boss)
+    monkeypatch.setattr(URLResolver, "_reverse_with_prefix", counted)
+    start(boss)
+    assert 0 < worked_out.total() < 200  # there are 41 of them; it was 800
