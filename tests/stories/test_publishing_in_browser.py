@@ -94,6 +94,13 @@ def test_a_publisher_decides_what_becomes_of_those_inside(live_server, chromium,
     page.goto(f"/campaigns/campaign/{welcome.pk}/versions/")
     assert page.get_by_text("they go on with “send “An offer”” when they are due").is_visible()
     pictures(desk, "versions", live_server.url, chromium)
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.reload()
+    before = page.locator(".cp-diff .cp-svg-frame").first
+    place = before.evaluate(
+        "it => it.querySelector('.cp-svg-mark').getBoundingClientRect().top - it.getBoundingClientRect().top"
+    )
+    assert 0 < place < 300 and before.evaluate("it => it.scrollTop"), "what differs is in sight"
     assert not desk.faults
 
 
