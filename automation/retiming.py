@@ -16,6 +16,7 @@ from campaigns.models import Campaign
 from campaigns.step_kinds import STEP_KINDS, Wait
 from campaigns.ways import waits_anew
 
+UNREAD = ["enrollment__data", "enrollment__contact__attributes"]  # large, and no time depends on them
 Anew = dict[str, list[tuple[Visit, Wait]]]
 
 
@@ -42,7 +43,7 @@ def _waiting(
     its = Visit.objects.filter(left_at=None, enrollment__campaign=campaign, enrollment__state=Enrollment.State.ACTIVE)
     its = its.filter(enrollment__step_uid__in={uid for _, uid in concerned}).order_by("pk")
     by_uid: dict[str, list[Visit]] = defaultdict(list)
-    for visit in its.select_related("enrollment__contact"):
+    for visit in its.select_related("enrollment__contact").defer(*UNREAD):
         row, step = visit.enrollment, new.step(visit.step_uid)
         stands = visit.step_uid == row.step_uid and (row.version_id, row.step_uid) in concerned
         if step and stands and visit.kind == step.kind and STEP_KINDS[step.kind].waits(visit):

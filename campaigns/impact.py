@@ -201,7 +201,7 @@ _PARTS = {
     "name": "The name changes.",
     "type": "The type changes.",
     "objective": "The objective changes.",
-    "topic": "The topic changes.",
+    "topic": "The topic changes: mails that are in the queue keep theirs.",
     "triggers": "What lets people in changes: it applies to new entries only.",
     "audience": "Who may be in changes: it applies to new entries only.",
     "keep_matching": "Whether those inside must go on matching changes.",
@@ -213,7 +213,7 @@ _PARTS = {
     "goals": "The goals change: what those inside do from now on counts.",
     "exit_on_goal": "Whether people leave when they reach a goal changes.",
     "priority": "How important its mails are beside those of other campaigns changes.",
-    "window": "When its mails may go out changes.",
+    "window": "When its mails may go out changes: whoever is held back now is asked again at the time they were told.",
     "overdue": "What becomes of those who are overdue after a pause changes.",
 }
 
