@@ -25,7 +25,7 @@ BUYS = {"uid": "buys", "event": "order.completed"}
 PRO = {"uid": "pro", "condition": {"field": "contact.plan", "op": "is", "value": "pro"}}
 THREE, FIVE = {"amount": 3, "unit": "days"}, {"amount": 5, "unit": "days"}
 EVENING = 11.5 * HOUR
-SINCE = [HOUR, EVENING, *(day * DAY + EVENING for day in range(1, 9)), 30 * DAY, 40 * DAY]
+DAYS = (1, 3, 4, 5, 6)  # on which it is looked: often enough that no mail is too late
 
 
 def holders(shop) -> dict[str, tuple[str, dict, dict]]:
@@ -96,9 +96,9 @@ def edited(campaign: Campaign, change) -> None:
     edit(campaign, [new for one in steps if (new := one if one.uid in kept else change(one))])
 
 
-def goes_on(campaign: Campaign, expected: dict[str, int], inbox) -> None:
+def goes_on(campaign: Campaign, expected: dict[str, int], inbox, days=DAYS) -> None:
     """Time passes, a person decides where one must; in the end everybody is through, mailed as often as they should."""
-    for after in SINCE:
+    for after in (HOUR, EVENING, *(day * DAY + EVENING for day in days)):
         now = NOW + after
         if after == EVENING:
             releasing.release(Enrollment.objects.all(), None, now)
@@ -119,7 +119,7 @@ SENT_HERE = {"Here": 5}  # digest, queued, window, capped, fused
 
 @pytest.mark.parametrize(
     ("then", "expected"),
-    [("next", {"after": 17}), ("step", {"after": 17}), ("due", {"after": 17, "Here": 1}), ("exit", {"after": 1})],
+    [(("next", "step"), {"after": 17}), (("due",), {"after": 17, "Here": 1}), (("exit",), {"after": 1})],
 )
 def test_what_holds_people_is_removed(held, inbox, then, expected):
     """*When due*: the mail in the queue still goes out, what is held before a mail exists does not."""
@@ -128,9 +128,9 @@ def test_what_holds_people_is_removed(held, inbox, then, expected):
         publish(held, NOW + HOUR)
     assert len(refused.value.sentences) == 16
     names = [one.uid for one in parse(held.live.document).steps if one.uid not in ("start", "inside", "after")]
-    publish(held, NOW + HOUR, removed=dict.fromkeys(names, (then, "after")))
+    publish(held, NOW + HOUR, removed={name: (then[at % len(then)], "after") for at, name in enumerate(names)})
     goes_on(held, expected, inbox)
-    if then == "exit":
+    if then == ("exit",):
         assert Enrollment.objects.filter(reason="step_removed").count() == 16
 
 
@@ -153,7 +153,7 @@ def test_what_holds_people_is_set_otherwise(held, inbox, shop, waits):
     moved = {name for name, end in ends().items() if end != before[name]}
     timed = {"length", "at", "weekday", "date", "field", "random", "event", "condition", "digest"}
     assert moved == {"keep": set(), "recompute": timed, "drain": set(), "go back": set()}[waits]
-    goes_on(held, {"after": 17, **SENT_HERE}, inbox)
+    goes_on(held, {"after": 17, **SENT_HERE}, inbox, range(1, 11) if waits == "recompute" else DAYS)
 
 
 def test_what_holds_people_is_only_for_some_from_now_on(held, inbox):
