@@ -65,7 +65,8 @@ def test_a_campaign_is_drawn_by_mouse_and_run(live_server, chromium, shop, inbox
 
     # by mouse: event → wait → branch → two mails
     desk.goto("/campaigns/campaign/canvas/add/")
-    panel = page.locator("[data-panel]")
+    panel, wrong = page.locator("[data-panel]"), page.locator("[data-notes]")
+    assert not wrong.is_visible() and not page.locator(".cv-wrong").count(), "nothing is wrong before anything is done"
     panel.get_by_label("Name", exact=True).fill("Two ways")
     panel.locator("[data-key='new:event']").click()
     panel.get_by_label("When somebody").select_option("users.signed_up")
@@ -73,6 +74,7 @@ def test_a_campaign_is_drawn_by_mouse_and_run(live_server, chromium, shop, inbox
     desk.settled("What lets people in was changed.")
     panel.locator("form[data-what=entry]").wait_for()
     assert panel.get_by_label("Name", exact=True).input_value() == "Two ways"
+    assert wrong.inner_text() == "Add at least one step."
     desk.done()
     desk.add("Add a step after “the entry”", "Wait")
     panel.get_by_role("button", name="Cancel").click()

@@ -34,7 +34,8 @@ function item(store, uid, index, ways) {
 }
 
 function entryCard(store) {
-  const { lines: told, more, problems, notes } = store.drawing.entry;
+  const { lines: told, more, ...marked } = store.drawing.entry;
+  const { problems, notes } = store.begun ? marked : { problems: [], notes: [] };
   return h("div", { class: `cv-card cv-entry${marks(problems, notes)}`, "data-card": "" },
     h("button", { type: "button", class: "cv-open", "data-open-step": "", title: [...told, ...more].join("\n") },
       h("span", { class: "cv-kind" }, icon("login"), "Who enters"),

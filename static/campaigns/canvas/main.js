@@ -49,7 +49,7 @@ function mark() {
 
 // What is wrong, and what can be undone.
 function tell() {
-  const wrong = store.editable && listed(store);
+  const wrong = store.editable && store.begun && listed(store);
   notes.hidden = !wrong;
   if (wrong && notes.firstElementChild?.isEqualNode(wrong)) return;
   const here = notes.contains(document.activeElement) && document.activeElement.dataset.goTo;

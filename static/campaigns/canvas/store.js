@@ -12,7 +12,10 @@ export class Store extends EventTarget {
     this.awaited = Promise.resolve();
   }
 
-  get dirty() { return JSON.stringify(this.document) !== this.saved && !(this.new && !this.past.length); }
+  // Of a new campaign in which nothing was done yet nothing is wrong either.
+  get begun() { return !this.new || this.past.length > 0; }
+
+  get dirty() { return JSON.stringify(this.document) !== this.saved && this.begun; }
 
   get now() { return { document: this.document, drawing: this.drawing }; }
 
