@@ -219,6 +219,9 @@ def test_the_canvas_fits_light_dark_and_a_phone(live_server, chromium, look):  #
     desk.page.locator("[data-open-step=way]").click()
     assert "“Big”: on to Send “One”." in desk.page.locator("[data-panel]").inner_text()
     desk.picture(f"canvas-{look}")
+    desk.page.goto(f"{live_server.url}/campaigns/campaign/")
+    frame = desk.page.locator(".simplebar-content-wrapper", has=desk.page.locator("#result_list"))
+    assert frame.evaluate("it => it.scrollWidth - it.clientWidth") <= 0, "the list fits, too"
     assert desk.faults == []
 
 
