@@ -184,7 +184,8 @@ def _answer(
     before = [row for row in earlier.get(match.place, []) if row.entry_key == match.key]
     inside = next((row for row in before if row.state in Enrollment.INSIDE), None)
     if any(row.event_id == match.start.id for row in before):
-        return None  # it let them in before
+        # It let them in before, or a wait that begins anew has taken its data: they must be fit to stay.
+        return Ended(inside.pk, shut) if shut and inside and inside.pk and inside.event_id == match.start.id else None
     if inside and _is_news(match, inside):
         if not inside.pk:
             _begin_with(match.start, inside)

@@ -148,9 +148,10 @@ def waits(then="thanks", **config):
     return step("wait", "wait_for", config, {"bought": then, "timeout": "remind"})
 
 
-def waiting(*before, **config):
+def waiting(*before, more=None, **config):
     ends = (mail("thanks", "Thanks"), mail("remind", "Your cart"))
-    return flow(*before, waits(**config), *ends, event="cart.abandoned", reentry=Reentry(mode="every_time"))
+    more = {"event": "cart.abandoned", "reentry": Reentry(mode="every_time"), **(more or {})}
+    return flow(*before, waits(**config), *ends, **more)
 
 
 def test_what_they_did_while_their_entry_was_read_counts_as_the_answer(inbox):
@@ -229,6 +230,17 @@ def test_a_repeat_and_then_the_purchase_read_together_are_a_purchase(inbox):
     tell(NOW + 3 * HOUR, cart(NOW + HOUR, id="second"), order(NOW + 2 * HOUR))
     engine.run(NOW + 3 * HOUR)
     assert subjects(inbox) == ["Thanks"] and Enrollment.objects.get().data == {"id": "second"}
+
+
+@pytest.mark.parametrize("on_repeat", ["ignore", "refresh", "restart"])
+def test_a_repeat_that_brings_a_reason_to_leave_ends_the_wait_that_would_begin_anew(inbox, on_repeat):
+    more = {"on_repeat": on_repeat, "exits": [Watch(uid="small", condition={"not": LARGE})]}
+    waiting(more=more, again=True)
+    for hours, total in ((0, 90), (2, 5)):
+        tell(NOW + hours * HOUR, cart(NOW + hours * HOUR, total=total))
+        engine.run(NOW + hours * HOUR)
+    row = Enrollment.objects.get()
+    assert (row.state, row.reason, row.left_at) == ("exited", "exit", NOW + 2 * HOUR)
 
 
 @pytest.mark.parametrize("on_repeat", ["refresh", "restart"])
