@@ -89,8 +89,12 @@ def _mails_waiting(campaign: Campaign, now: datetime) -> QuerySet[Message]:
 
 
 def _shift(campaign: Campaign, span: timedelta, why: str) -> None:
-    """Everything that is still to come happens later by as long as it stood still."""
-    waiting = Enrollment.objects.filter(campaign=campaign, due_at__isnull=False)
+    """Everything that is still to come happens later by as long as it stood still.
+
+    Not for whom a wait has ended meanwhile, by what they did or by a person: they go on now, and listen no more.
+    """
+    woken = Visit.objects.filter(enrollment=OuterRef("pk"), left_at=None, facts__has_key="woken")
+    waiting = Enrollment.objects.filter(~Exists(woken), campaign=campaign, due_at__isnull=False)
     list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
     words = Value(f" Then {in_words(span)} later: {why}.")
     open_visits = Visit.objects.filter(left_at=None, message=None, enrollment__in=waiting.values("pk"))

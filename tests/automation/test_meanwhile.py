@@ -205,6 +205,24 @@ def test_what_let_them_in_is_no_answer(inbox):
     assert subjects(inbox) == ["Thanks"]
 
 
+@pytest.mark.parametrize("stop", ["pause", "outage"])
+def test_who_did_meanwhile_what_they_waited_for_goes_on_at_once_where_the_others_are_shifted(inbox, stop):
+    campaign = waiting(more={"overdue": "shift"})
+    for user in ("ann", "ben"):
+        tell(NOW, cart(), user=user)
+    engine.run(NOW)
+    if stop == "pause":
+        lifecycle.pause(campaign, None, NOW + HOUR)
+    tell(NOW + 20 * HOUR, order(NOW + 20 * HOUR))
+    if stop == "pause":
+        for hours in (20, 30):
+            engine.run(NOW + hours * HOUR)
+        lifecycle.resume(campaign, None, NOW + 30 * HOUR)
+    engine.run(NOW + 30 * HOUR)
+    assert subjects(inbox) == ["Thanks"]
+    assert Enrollment.objects.get(state="active").due_at == NOW + (53 if stop == "pause" else 54) * HOUR
+
+
 # --- repeats ---
 
 
