@@ -211,7 +211,8 @@ def _schedule(draw, things: Things) -> dict:
     zone = {"zone": draw(st.sampled_from(["", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]))}
     whom = {"segment": draw(st.sampled_from([None, None, things.lists[0]]))}
     every = st.fixed_dictionaries({"every": st.sampled_from(["day", "weekdays"])})
-    every |= st.just({"every": "hours", "hours": 6}) | st.just({"every": "week", "days": ["sun", "tue"]})
+    every |= st.just({"every": "hours", "hours": 6}) | st.just({"every": "hours", "hours": 2})
+    every |= st.just({"every": "week", "days": ["sun", "tue"]})
     every |= st.just({"every": "month", "day": 31}) | st.just({"every": "months", "months": [2, 3, 10], "day": 29})
     every |= st.fixed_dictionaries({"every": st.just("cron"), "cron": st.sampled_from(CRON_LINES)})
     return draw(every) | {"at": draw(st.sampled_from(times_of_runs))} | zone | whom

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from automation.models import DateDue, Enrollment, Refusal, Timer
+from django.db.models import Min
+
+from automation.models import DateDue, Enrollment, EntryRequest, Refusal, Timer
 from campaigns.document import Document, Trigger, parse
 from campaigns.models import Campaign
 from campaigns.trigger_kinds import key_of
@@ -81,6 +83,15 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name or "?")
     except (ValueError, OSError, KeyError):
         return ZoneInfo(SiteSettings.get().timezone)
+
+
+def next_due(now: datetime) -> datetime | None:
+    """When somebody goes on, enters or comes in next."""
+    dues = [
+        rows.filter(due_at__gt=now).aggregate(at=Min("due_at"))["at"]
+        for rows in (Enrollment.objects.all(), Timer.objects.all(), DateDue.objects.all(), EntryRequest.objects.all())
+    ]
+    return min(filter(None, dues), default=None)
 
 
 class Clockwork:

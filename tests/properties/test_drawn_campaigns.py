@@ -89,13 +89,14 @@ class Drawn(Trying):
 
     @initialize(data=st.data())
     def some_are_on_their_way(self, data):
+        self.now = NOW + timedelta(hours=data.draw(st.sampled_from([0, 0, 13])))  # in the day, or in quiet hours
         for pk in self.campaigns:
             campaign = Campaign.objects.get(pk=pk)
             document = data.draw(documents(self.site.things, campaign.name))
             campaign = lifecycle.save_draft(campaign, document, campaign.revision, self.site.user, self.now)
             assert not checking.problems(document), "drawn to be valid"
             lifecycle.activate(campaign, self.site.user, self.now, expected=data.draw(st.sampled_from([None, None, 4])))
-        FrequencyCap.objects.filter(pk=self.site.cap).update(most=data.draw(st.sampled_from([1, 2, 2])))
+        FrequencyCap.objects.filter(pk=self.site.cap).update(most=data.draw(st.sampled_from([1, 1, 2])))
         for user in EMAILS:
             self.become(user, data.draw(st.sampled_from(TRAITS)), False)
         # The others come later, or because it is time.
@@ -195,6 +196,16 @@ class Drawn(Trying):
             engine.run(self.now)
             self.clockwork.is_kept(self.now, self.behind)
             self.now += timedelta(hours=some)
+
+    @rule(count=st.integers(1, 6), minutes=st.sampled_from([0, 0, 1, 20]))
+    def what_is_due_next_comes(self, count, minutes):
+        """One thing after the other, each at its very moment or a little later."""
+        for _ in range(count):
+            if soonest := on_time.next_due(self.now):
+                self.now = soonest + timedelta(minutes=minutes)
+            self.engine_lives()
+            engine.run(self.now)
+            self.clockwork.is_kept(self.now, self.behind)
 
     @rule(change=st.sampled_from(CLOCKS_CHANGE), hours=st.sampled_from([-3, -1, 1]))
     def clocks_change(self, change, hours):
