@@ -30,6 +30,7 @@ EVERY = [
     ("month", "Every month"), ("months", "In some months: quarterly, yearly"), ("cron", "As a cron line says"),
 ]  # fmt: skip
 HOURLY = [(count, "Every hour" if count == 1 else f"Every {count} hours") for count in HOURS]
+WRONG_DAYS = "Write 0 to 365 days before or after the date."
 WRONG_TIME = "Write a time of day such as 09:00."
 
 
@@ -60,9 +61,7 @@ class DateForm(ConfigForm):
         min_value=0,
         max_value=365,
         widget=UnfoldAdminIntegerFieldWidget(attrs={"min": "0"}),
-        error_messages=dict.fromkeys(
-            ("invalid", "min_value", "max_value"), "Write 0 to 365 days before or after the date."
-        ),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), WRONG_DAYS),
     )
     at = TimeField(label="Time of day", initial="09:00", help_text="In the time zone of each person, else the site’s.")
     anniversary = forms.BooleanField(label="Every year, as of a birthday", required=False, widget=UnfoldBooleanWidget())
@@ -81,6 +80,12 @@ class DateForm(ConfigForm):
         offset = offset if isinstance(offset, int) and not isinstance(offset, bool) else 0
         when = "before" if offset < 0 else "after" if offset else "on"
         return {"at": "09:00", **config, "when": when, "days": abs(offset) or None}
+
+    def clean(self):
+        super().clean()
+        if self.cleaned_data.get("days") is None and "days" not in self.errors:
+            self.add_error("days", WRONG_DAYS)  # says nothing where it is not asked
+        return self.cleaned_data
 
     def config(self) -> dict[str, Any]:
         typed = self.cleaned_data

@@ -154,7 +154,9 @@ def test_what_is_left_in_a_field_that_is_not_shown_keeps_nobody_back():
     assert form.is_valid() and form.config() == {"every": "cron", "cron": "30 7 * * 1-5"}
     form = DateForm(data={"field": "birthday", "when": "on", "days": "400", "at": "09:00"})
     assert form.is_valid() and form.config()["offset"] == 0
-    assert not DateForm(data={"field": "birthday", "when": "after", "days": "400", "at": "09:00"}).is_valid()
+    for days in ("400", "", "x"):
+        form = DateForm(data={"field": "birthday", "when": "after", "days": days, "at": "09:00"})
+        assert form.errors == {"days": ["Write 0 to 365 days before or after the date."]}
 
 
 @pytest.mark.django_db
