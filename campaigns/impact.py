@@ -17,7 +17,7 @@ from campaigns.head_words import PartChange
 from campaigns.models import Campaign, Version
 from campaigns.settings_words import SettingChange, changed_settings
 from campaigns.step_kinds import STEP_KINDS
-from campaigns.ways import is_kept, next_kept, waits_anew
+from campaigns.ways import is_kept, next_in_both, next_kept, waits_anew
 from lib import once
 from segments import conditions
 
@@ -147,11 +147,13 @@ def _compare(uid: str, old: Document, new: Document) -> StepChange:
     if after and (_parts(_targets(after)) or (before and _parts(_targets(before)))):
         change.ways_before, change.ways_after = _ways(before, old) if before else "", _ways(after, new)
         change.ways_change = before is None or _targets(before) != _targets(after)
+    elif before and after and next_in_both(old, new, uid) != next_in_both(new, old, uid):
+        change.ways_before, change.ways_after, change.ways_change = _ways(before, old), _ways(after, new), True
     return change
 
 
 def _parts(targets: dict[str, str | None]) -> bool:
-    """Whether the ways lead to different steps; where all lead to one, another follower is no change of the step."""
+    """Whether the ways lead to different steps; where all lead to one, a step put between is no change of the step."""
     return len(set(targets.values())) > 1
 
 
@@ -160,11 +162,12 @@ def _targets(step: StepDoc) -> dict[str, str | None]:
 
 
 def _ways(step: StepDoc, document: Document) -> str:
-    """Where the arms of a step lead: “yes → send “A”; else → the end”."""
+    """Where the arms of a step lead: “yes → send “A”; else → the end”; “then → the end” where there is but one."""
     found = []
-    for way in ways_of(step):
+    for way in (ways := ways_of(step)):
         target = document.step(way.target or "")
-        found.append(f"{way.label or way.arm} → {describe(target) if target else 'the end'}")
+        name = (way.label or way.arm) if len(ways) > 1 else "then"
+        found.append(f"{name} → {describe(target) if target else 'the end'}")
     return "; ".join(found)
 
 

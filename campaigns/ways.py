@@ -34,7 +34,7 @@ def next_kept(old: Document, new: Document, uid: str) -> str | None:
         # Nobody is led back, or over to a branch that is not theirs.
         if leads and (leads.target is None or leads.target in ahead or old.step(leads.target) is None):
             return leads.target
-    return _next_on_the_usual_way(old, new, uid)
+    return next_in_both(old, new, uid)
 
 
 def _ahead(flow: Flow, uid: str) -> set[str]:
@@ -70,7 +70,8 @@ def _leads_now(new: Document, way: Way) -> Way | None:
     return next((one for one in ways_of(source) if one.arm == way.arm), None) if source else None
 
 
-def _next_on_the_usual_way(old: Document, new: Document, uid: str) -> str | None:
+def next_in_both(old: Document, new: Document, uid: str) -> str | None:
+    """The first step after it, on the usual way of the old version, that the new one has as well; None: the end."""
     seen: set[str] = set()
     step = old.step(uid)
     while step and step.uid not in seen:

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from campaigns import files, lifecycle
 from campaigns.document import parse
+from campaigns.linear import Row
 from campaigns.models import Campaign
 from tests.campaigns.test_files import GOOD
 from tests.factories import NOW, CampaignFactory, TemplateFactory, UserFactory, site
@@ -97,6 +98,16 @@ def test_publish_publishes_what_is_live_and_leaves_the_rest_to_people(file, camp
     assert campaign.live.number == 2
     assert Campaign.objects.get(name="Another").state == "draft"
     assert "What is live is the same." in run("apply", file, "--by", "boss", "--publish")[1]
+
+
+def test_publish_publishes_steps_that_only_changed_places(file, boss):
+    campaign = CampaignFactory(rows=[Row(uid=uid, template=TemplateFactory(name=uid).pk) for uid in ("one", "two")])
+    document = parse(campaign.draft)
+    document.steps.reverse()
+    for step, then in zip(document.steps, (document.steps[1].uid, None), strict=True):
+        step.next = dict.fromkeys(step.next, then)
+    file.write_text(files.written(campaign.uid, document).text)
+    assert "Published as version 2." in run("apply", file, "--by", "boss", "--publish")[1]
 
 
 def test_all_or_none(file, campaign, boss, tmp_path):

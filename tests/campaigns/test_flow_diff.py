@@ -76,6 +76,24 @@ def test_a_first_draft_has_one_picture_and_the_same_flow_none():
     assert pictures(flow, flow, difference(flow, flow)) is None
 
 
+@pytest.mark.parametrize(("after", "elsewhere"), [
+    ("abc", []),
+    ("bac", ["b", "a"]),  # changed places: b goes on with a, and a with c
+    ("acb", ["a", "c", "b"]),
+    ("axbc", []), ("ac", []), ("xabcy", []),  # put between, taken out
+])  # fmt: skip
+def test_steps_that_change_places_are_a_difference_and_those_put_between_only_themselves(after, elsewhere):
+    site()
+    old, new = (Document(steps=[wait(uid, ord(uid), then) for uid, then in zip(flow, [*flow[1:], None], strict=True)])
+                for flow in ("abc", after))  # fmt: skip
+    found = difference(old, new)
+    assert [change.uid for change in found if change.ways_change] == elsewhere
+    told = {change.uid: (change.ways_before, change.ways_after) for change in found if change.ways_change}
+    if after == "acb":
+        assert told["c"] == ("then → the end", "then → wait 98 days")
+        assert marks(pictures(old, new, found).sides[1]) == {"a": "leads", "c": "leads", "b": "leads"}
+
+
 def test_any_draft_is_compared(changed):
     odd = [StepDoc(uid=kind, kind=kind) for kind in ("wait", "email", "branch", "gone", "webhook", "score", "list")]
     campaign = redrawn(changed, *odd)
@@ -124,10 +142,10 @@ def test_a_way_leads_elsewhere_where_its_step_is_another_not_where_it_says_somet
     }
     assert changed == {"way": ("same", False), "first": ("changed", False), "second": ("same", False)}
     assert [change.ways_change for change in difference(live, leading("second", first, second))] == [True, False, False]
-    joined, longer = leading(None, second), leading(None, second)
-    joined.steps[0].next, longer.steps[0].next = {"big": None, "else": None}, {"big": "second", "else": "second"}
+    joined, longer = leading(None), leading(None, second)
+    longer.steps[0].next = {"big": "second", "else": "second"}
     assert not difference(joined, longer)[0].ways_change, "it only has another follower"
-    assert not parts_changed(joined, longer)
+    assert parts_changed(joined, longer) == ["1 step added"]
 
 
 def test_a_step_is_called_by_its_name_and_told_by_what_it_does():
