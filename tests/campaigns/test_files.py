@@ -383,14 +383,14 @@ def test_an_archived_campaign_is_left_alone(hello):
     there, user = CampaignFactory(template=hello), UserFactory()
     lifecycle.archive(there, user, NOW)
     with pytest.raises(applying.Refused, match="is archived"):
-        applying.apply(files.read(f"uid: {there.uid}\n{GOOD}"), user, NOW)
+        applying.apply(files.read(f"uid: '{there.uid}'\n{GOOD}"), user, NOW)
 
 
 def test_a_draft_that_somebody_saved_meanwhile_is_not_overwritten(hello):
     there, user = CampaignFactory(template=hello), UserFactory()
     lifecycle.save_draft(there, parse(there.draft), there.revision, user, NOW)
     with pytest.raises(lifecycle.Conflict):
-        applying.apply(files.read(f"uid: {there.uid}\n{GOOD}"), user, NOW, revision=there.revision)
+        applying.apply(files.read(f"uid: '{there.uid}'\n{GOOD}"), user, NOW, revision=there.revision)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_steps(hello, pros, django_assert_num_queries):
