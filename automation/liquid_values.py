@@ -10,6 +10,7 @@ from campaigns import liquid, worked_out
 from campaigns.liquid import Aborted, RenderFailed, TemplateError
 from campaigns.rendering import context
 from contacts.models import Contact, ContactTag
+from lib.words import listed
 from ops.models import SiteSettings
 
 ROOTS = ("contact", "event", "data", "webhook", "campaign", "site", "now")
@@ -31,7 +32,7 @@ def problems(source: str, what: str) -> Iterator[str]:
         yield f"{what}: {fault.problem}"
         return
     for path in [one.path for one in used if _root(one.path) not in ROOTS][:1]:
-        yield f"{what}: there is no value “{path}”; values begin with {', '.join(ROOTS[:-1])} or {ROOTS[-1]}."
+        yield f"{what}: there is no value “{path}”; values begin with {listed(ROOTS, 'or')}."
 
 
 def _root(path: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from automation import cron_lines, times, waiting
 from lib.weekdays import DAY_NAMES, WEEKDAYS
+from lib.words import listed
 
 LONGEST = 400  # days between two runs, and some
 DAY = timedelta(days=1)
@@ -117,12 +118,8 @@ def in_words(schedule: Schedule) -> str:
 def _often(schedule: Schedule) -> str:
     if schedule.every == "week":
         names = [DAY_NAMES[WEEKDAYS.index(day)] for day in WEEKDAYS if day in schedule.days]
-        return f"Every {_and(names)}" if names else "Every week"
+        return f"Every {listed(names)}" if names else "Every week"
     if schedule.every in ("month", "months"):
         names = [calendar.month_name[month] for month in sorted(set(schedule.months)) if 1 <= month <= 12]
-        return f"Every {_and(names) if schedule.every == 'months' and names else 'month'} on day {schedule.day}"
+        return f"Every {listed(names) if schedule.every == 'months' and names else 'month'} on day {schedule.day}"
     return {"day": "Every day", "weekdays": "Every Monday to Friday"}[schedule.every]
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import time
 from typing import Any, Literal
 
+from lib.words import listed
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -35,5 +37,4 @@ def in_words(days: Iterable[int]) -> str:
         return "any day"
     if len(found) > 2 and found[-1] - found[0] == len(found) - 1:
         return f"{DAY_NAMES[found[0]]} to {DAY_NAMES[found[-1]]}"
-    names = [DAY_NAMES[day] for day in found]
-    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    return listed([DAY_NAMES[day] for day in found], "or")

@@ -1,6 +1,6 @@
 """Times and values as a person says them: “in 2 hours”, “3 days ago”, `cart.items` as a list of words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -22,6 +22,11 @@ def capital(words: str) -> str:
 def people(count: int) -> str:
     """“1 person”, “1,204 people”."""
     return "1 person" if count == 1 else f"{count:,} people"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """“Monday”, “Monday and Thursday”, “Monday, Tuesday and Thursday”."""
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def moment(at: datetime, now: datetime) -> str:

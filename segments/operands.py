@@ -13,6 +13,7 @@ from django.db.models import Value
 from django.db.models.expressions import Combinable
 
 from lib.durations import UNITS, in_words
+from lib.words import listed
 from segments.leaves import AT_ANY_TIME, Scope, quoted
 from segments.sql import Sql
 from segments.values import TYPES, Moment, Type, Unreadable, read_number, read_text
@@ -70,7 +71,7 @@ def _words_of_many(value: list, type_: Type) -> str:
     words = [type_.words(item) for item in value]
     if len(words) > 8:
         words = [*words[:6], f"{len(words) - 6:,} more"]
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return listed(words, "or")
 
 
 def _pair(value: Any, type_: Type, scope: Scope) -> Parts:
