@@ -32,6 +32,7 @@ EVERY = [
 HOURLY = [(count, "Every hour" if count == 1 else f"Every {count} hours") for count in HOURS]
 WRONG_DAYS = "Write 0 to 365 days before or after the date."
 WRONG_TIME = "Write a time of day such as 09:00."
+NEEDED = {"at": WRONG_TIME, "days": "Choose at least one day of the week.", "months": "Choose at least one month."}
 
 
 class TimeField(TimeText):
@@ -198,23 +199,17 @@ class ScheduleForm(ConfigForm):
 
     def clean(self):
         super().clean()
-        typed, every = self.cleaned_data, self.cleaned_data.get("every")
-        if every == "cron" and (fault := cron_lines.problem(typed.get("cron") or "")):
-            self.add_error("cron", fault)
-        if every not in (None, "cron") and not typed.get("at") and "at" not in self.errors:
-            self.add_error("at", WRONG_TIME)
-        for name, chosen, needed in (("days", "week", "day of the week"), ("months", "months", "month")):
-            if every == chosen and not typed.get(name) and name not in self.errors:
-                self.add_error(name, f"Choose at least one {needed}.")
+        typed = self.cleaned_data
+        if fault := cron_lines.problem(typed.get("cron") or ""):
+            self.add_error("cron", fault)  # says nothing where it is not asked; so do those that follow
+        for name, fault in NEEDED.items():
+            if not typed.get(name) and name not in self.errors:
+                self.add_error(name, fault)
         return typed
 
     def config(self) -> dict[str, Any]:
-        typed = self.cleaned_data
-        counts = [name for name, choices in self.shown_for["every"].items() if typed["every"] in choices]
-        config = {name: typed[name] for name in ("every", *counts, "zone", "segment", "filter")}
-        if "day" in counts:
-            config["day"] = typed["day"] or 1
-        return {name: value for name, value in config.items() if value not in (None, "")}
+        typed = {**self.cleaned_data, "day": self.cleaned_data["day"] or 1}
+        return {name: value for name, value in typed.items() if self._counts(name) and value not in (None, "")}
 
 
 class BroadcastForm(ConfigForm):
