@@ -47,8 +47,8 @@ class PeopleInside(ChangeList):
         self.result_list = list(self.result_list)
         inside = [row for row in self.result_list if row.state in Enrollment.INSIDE]
         called = titles((row.version_id, row.step_uid) for row in inside)
-        for row in self.result_list:
-            row.where = called.get((row.version_id, row.step_uid), "") if row in inside else ""
+        for row in inside:
+            row.where = called.get((row.version_id, row.step_uid), "")
 
 
 @admin.register(Enrollment)
@@ -87,7 +87,7 @@ class EnrollmentAdmin(BigTableAdmin, ReadOnlyAdmin):
 
     @display(description="Step")
     def where(self, enrollment):
-        return enrollment.where
+        return getattr(enrollment, "where", "")
 
     @display(description="State", label=COLOURS)
     def state_badge(self, enrollment):
