@@ -4,9 +4,9 @@ from collections import Counter
 from typing import Any
 
 from campaigns import numbers
-from campaigns.document import StepDoc, parse
+from campaigns.document import StepDoc
 from campaigns.flow import arms_of, ways_by_arm, ways_of
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Step
 from campaigns.numbers import Numbers, reason_in_words
 from campaigns.sequence_words import readable
 
@@ -39,13 +39,16 @@ def _told(found: Numbers, step: StepDoc | None) -> dict[str, Any]:
 
 def _name_what_is_gone(campaign: Campaign, gone: dict[str, list[dict[str, Any]]]) -> None:
     """Ways that the picture does not have any more, by the names that they had last."""
-    rows = campaign.versions.order_by("number").values_list("document", flat=True) if gone else ()
-    olds = [parse(row) for row in rows]
+    rows = Step.objects.filter(version__campaign=campaign, uid__in=gone).order_by("version__number") if gone else ()
+    labels = {
+        (row.uid, arm.key): arm.label
+        for row in rows
+        for arm in arms_of(StepDoc(uid=row.uid, kind=row.kind, config=row.config))
+        if arm.label
+    }
     for uid, ways in gone.items():
-        steps = [step for old in olds if (step := old.step(uid))]
-        labels = {arm.key: arm.label for step in steps for arm in arms_of(step) if arm.label}
         for way in ways:
-            name = labels.get(way["key"])
+            name = labels.get((uid, way["key"]))
             way["words"] = f"by a way that is no longer there: “{name}”" if name else ELSEWHERE
 
 
